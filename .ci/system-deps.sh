@@ -1,0 +1,16 @@
+#!/bin/sh
+# Debian packages that tests need beyond python3 and pip: `make` and `git` (tests/test_wheel.py lists the tracked
+# files), `setpriv` and `mount` (tests that run as another user, or on a small file system).
+set -eu
+missing=""
+for pair in make:make git:git setpriv:util-linux mount:mount; do
+    command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair##*:}"
+done
+[ -z "$missing" ] && exit 0
+if [ "$(id -u)" -ne 0 ]; then
+    echo "install as root: apt-get install$missing" >&2
+    exit 3
+fi
+apt-get update -qq
+# shellcheck disable=SC2086 - one word a package
+DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing

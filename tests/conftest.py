@@ -1,0 +1,41 @@
+"""Fixtures of all rooms: where the real data lies, and which missing system parts turn a skip into a failure."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+_MISSING: list[str] = []
+
+
+@pytest.fixture(scope="session")
+def missing() -> Callable[[str], None]:
+    """Call it with the name of a system part that is absent."""
+    return _missing
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of real data (`VERISTILL_DATA`); skips where there is none, unless all parts are required."""
+    folder = Path(os.environ.get("VERISTILL_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        _missing("real data (set VERISTILL_DATA to its folder)")
+    return folder
+
+
+def _missing(part: str) -> None:
+    """Skip a test because `part` of the system is absent; with `VERISTILL_REQUIRE=all` that is a failure."""
+    if os.environ.get("VERISTILL_REQUIRE") == "all":
+        pytest.fail(f"required but missing: {part}")
+    _MISSING.append(part)
+    pytest.skip(f"missing: {part}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name each missing part in the last lines of the run."""
+    for part in sorted(set(_MISSING)):
+        terminalreporter.write_line(f"not tested, missing: {part}")
