@@ -1,0 +1,1 @@
+"""Where tests run: a closed list, and never without isolation."""

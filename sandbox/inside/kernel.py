@@ -1,0 +1,131 @@
+"""The Linux calls that Python does not offer, through libc: namespaces, mounts, capabilities, seccomp.
+
+Each function raises OSError with the name of the call. Numbers are those of the kernel's user-space headers.
+"""
+
+import ctypes
+import os
+import platform
+import struct
+
+_libc = ctypes.CDLL(None, use_errno=True)
+# PyDLL keeps the interpreter lock during the call: a process that is copied here must find it held in the copy.
+_locked = ctypes.PyDLL(None, use_errno=True)
+
+# linux/sched.h
+CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x00020000, 0x04000000, 0x08000000
+CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
+# linux/mount.h
+MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REC, MS_PRIVATE = 2, 4, 8, 16384, 1 << 18
+_MNT_DETACH = 2
+_ATTR_RDONLY, _ATTR_NOSUID, _ATTR_NODEV = 1, 2, 4
+_OPEN_TREE_CLONE, _OPEN_TREE_CLOEXEC, _MOVE_FROM_FD = 1, os.O_CLOEXEC, 4
+_AT_FDCWD, _AT_EMPTY_PATH, _AT_RECURSIVE = -100, 0x1000, 0x8000
+# linux/prctl.h, linux/securebits.h, linux/capability.h
+_PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 4, 22, 24, 38
+_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, _SECCOMP_MODE_FILTER = 47, 4, 2
+_CAPABILITY_VERSION_3, _LAST_CAP = 0x20080522, 40
+_ADDR_NO_RANDOMIZE = 0x0040000  # linux/personality.h
+# These have one number on every architecture; the next two have not.
+_SYS_OPEN_TREE, _SYS_MOVE_MOUNT, _SYS_MOUNT_SETATTR = 428, 429, 442
+_SYS_CLONE, _SYS_PIVOT_ROOT = {"x86_64": (56, 155), "aarch64": (220, 41)}.get(platform.machine(), (-1, -1))
+_SIGCHLD = 17
+
+
+def _done(result: int, call: str) -> int:
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{call}: {os.strerror(number)}")
+    return result
+
+
+def unshare(flags: int) -> None:
+    """Move this process into fresh namespaces (the next child, for a pid namespace)."""
+    _done(_libc.unshare(ctypes.c_int(flags)), f"unshare({flags:#x})")
+
+
+def fork_into(flags: int) -> int:
+    """Fork with the child in fresh namespaces. The child must exit or exec: Python's own at-fork work is not done."""
+    return _done(_locked.syscall(_SYS_CLONE, ctypes.c_ulong(flags | _SIGCHLD), None, None, None, None), "clone")
+
+
+def fork() -> int:
+    """Fork without Python's at-fork work, which costs more than the fork itself; this process must have one thread."""
+    return _done(_locked.fork(), "fork")
+
+
+def mount(source: str, target: str, kind: str, flags: int, data: str = "") -> None:
+    """Mount a file system of the named kind; `data` holds its own options."""
+    result = _libc.mount(source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), data.encode())
+    _done(result, f"mount {kind} on {target}")
+
+
+def private_mounts() -> None:
+    """Let no mount made here reach the namespace that this one was copied from."""
+    _done(_libc.mount(b"none", b"/", None, ctypes.c_ulong(MS_REC | MS_PRIVATE), None), "mount --make-rprivate /")
+
+
+def open_tree(path: str) -> int:
+    """A detached copy of the mounts at `path`, as a descriptor."""
+    flags = _OPEN_TREE_CLONE | _OPEN_TREE_CLOEXEC | _AT_RECURSIVE
+    return _done(_libc.syscall(_SYS_OPEN_TREE, _AT_FDCWD, path.encode(), ctypes.c_uint(flags)), f"open_tree {path}")
+
+
+def attach(tree: int, target: str) -> None:
+    """Put a detached copy of mounts in its place."""
+    call = (_SYS_MOVE_MOUNT, tree, b"", _AT_FDCWD, target.encode(), ctypes.c_uint(_MOVE_FROM_FD))
+    _done(_libc.syscall(*call), f"move_mount {target}")
+
+
+def read_only(place: int | str) -> None:
+    """No writing, set-id programs or devices: on a detached tree with all below it, or on the one mount at a path."""
+    fd, path = (place, b"") if isinstance(place, int) else (_AT_FDCWD, place.encode())
+    attributes = struct.pack("=QQQQ", _ATTR_RDONLY | _ATTR_NOSUID | _ATTR_NODEV, 0, 0, 0)
+    flags = ctypes.c_uint(_AT_EMPTY_PATH | _AT_RECURSIVE if isinstance(place, int) else 0)
+    size = ctypes.c_size_t(len(attributes))
+    _done(_libc.syscall(_SYS_MOUNT_SETATTR, fd, path, flags, attributes, size), "mount_setattr")
+
+
+def enter_root(root: str) -> None:
+    """Make `root`, a mount, the root of the file system, and detach the old one."""
+    os.chdir(root)
+    _done(_libc.syscall(_SYS_PIVOT_ROOT, b".", b"."), "pivot_root")
+    _done(_libc.umount2(b".", _MNT_DETACH), "umount2")
+    os.chdir("/")
+
+
+def set_dumpable(on: bool) -> None:
+    """Whether other processes of the same user may look into this one."""
+    _done(_libc.prctl(_PR_SET_DUMPABLE, int(on), 0, 0, 0), "prctl(PR_SET_DUMPABLE)")
+
+
+def no_new_privileges() -> None:
+    """No exec from here on gives privileges (set-id programs, file capabilities)."""
+    _done(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl(PR_SET_NO_NEW_PRIVS)")
+
+
+def drop_capabilities() -> None:
+    """Give up every capability, for ever."""
+    for number in range(_LAST_CAP + 1):
+        _libc.prctl(_PR_CAPBSET_DROP, number, 0, 0, 0)  # fails for those that this kernel does not know
+    _libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
+    header = struct.pack("=Ii", _CAPABILITY_VERSION_3, 0)
+    _done(_libc.capset(header, bytes(24)), "capset")
+
+
+def load_filter(program: bytes) -> None:
+    """Install a seccomp filter: `program` is an array of `struct sock_filter`, 8 bytes each."""
+    code = ctypes.create_string_buffer(program, len(program))
+    fprog = struct.pack("@HP", len(program) // 8, ctypes.addressof(code))
+    result = _libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, fprog, 0, 0)
+    _done(result, "prctl(PR_SET_SECCOMP)")
+
+
+def set_host_name(name: str) -> None:
+    """Name the machine, in this UTS namespace."""
+    _done(_libc.sethostname(name.encode(), ctypes.c_size_t(len(name))), "sethostname")
+
+
+def fixed_addresses() -> bool:
+    """Turn address randomisation off for the next exec; False where that is refused."""
+    return int(_libc.personality(ctypes.c_ulong(_ADDR_NO_RANDOMIZE))) != -1

@@ -1,0 +1,105 @@
+"""The system-call filter of a test, assembled by hand: no sockets, no new namespaces, no mounts, nothing of the kernel.
+
+The rule is a list of refusals plus a ceiling: calls newer than those known here do not exist for a test.
+"""
+
+import errno
+import os
+import struct
+
+_AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}  # linux/audit.h
+_NEWEST = 456  # the last call of Linux 6.7 that was looked at; x32 calls (0x40000000 and up) lie above it too
+_NEW_NAMESPACES = 0x7E020000  # every CLONE_NEW* flag that clone(2) takes, linux/sched.h
+_AF_UNIX = 1
+
+# name: (x86_64, aarch64), from asm/unistd_64.h and asm-generic/unistd.h
+_REFUSED: dict[str, tuple[int, int | None]] = {
+    # Sockets of every family: AF_VSOCK, for one, knows no network namespace.
+    "socket": (41, 198), "bind": (49, 200), "connect": (42, 203), "listen": (50, 201),
+    "accept": (43, 202), "accept4": (288, 242),
+    # Other processes.
+    "ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271),
+    "process_madvise": (440, 440), "process_mrelease": (448, 448), "kcmp": (312, 272), "pidfd_getfd": (438, 438),
+    # Mounts and namespaces.
+    "mount": (165, 40), "umount2": (166, 39), "pivot_root": (155, 41), "chroot": (161, 51), "move_mount": (429, 429),
+    "open_tree": (428, 428), "fsopen": (430, 430), "fsconfig": (431, 431), "fsmount": (432, 432),
+    "fspick": (433, 433), "mount_setattr": (442, 442), "unshare": (272, 97), "setns": (308, 268),
+    # Wide kernel surfaces that no program here needs.
+    "io_uring_setup": (425, 425), "io_uring_enter": (426, 426), "io_uring_register": (427, 427),
+    "keyctl": (250, 219), "add_key": (248, 217), "request_key": (249, 218), "bpf": (321, 280),
+    "perf_event_open": (298, 241), "userfaultfd": (323, 282), "vmsplice": (278, 75), "seccomp": (317, 277),
+    "migrate_pages": (256, 238), "move_pages": (279, 239), "personality": (135, 92),
+    "name_to_handle_at": (303, 264), "open_by_handle_at": (304, 265), "lookup_dcookie": (212, 18),
+    "fanotify_init": (300, 262), "fanotify_mark": (301, 263),
+    # A share of the CPU so small that the clocks hardly move.
+    "sched_setscheduler": (144, 119), "sched_setattr": (314, 274),
+    # The machine itself.
+    "kexec_load": (246, 104), "kexec_file_load": (320, 294), "init_module": (175, 105), "finit_module": (313, 273),
+    "delete_module": (176, 106), "reboot": (169, 142), "swapon": (167, 224), "swapoff": (168, 225), "acct": (163, 89),
+    "quotactl": (179, 60), "quotactl_fd": (443, 443), "settimeofday": (164, 170), "clock_settime": (227, 112),
+    "clock_adjtime": (305, 266), "adjtimex": (159, 171), "sethostname": (170, 161), "setdomainname": (171, 162),
+    "syslog": (103, 116), "vhangup": (153, 58), "iopl": (172, None), "ioperm": (173, None), "modify_ldt": (154, None),
+    "uselib": (134, None), "sysfs": (139, None), "ustat": (136, None), "nfsservctl": (180, 42),
+    # Memory that no limit of ours counts.
+    "memfd_create": (319, 279), "memfd_secret": (447, 447), "shmget": (29, 194), "shmat": (30, 196),
+    "msgget": (68, 186), "semget": (64, 190), "mq_open": (240, 180),
+}  # fmt: skip
+_CLONE = (56, 220)
+_CLONE3 = (435, 435)
+_SOCKETPAIR = (53, 199)
+_SIGACTION = (13, 134)
+_SETPRIORITY = (141, 140)
+
+# linux/bpf_common.h, linux/seccomp.h
+_LOAD, _JUMP_EQUAL, _JUMP_AT_LEAST, _JUMP_BITS, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
+_SIGCHLD = 17
+_AT_NR, _AT_ARCH, _AT_ARG0, _AT_ARG1, _AT_ARG2 = (
+    0,
+    4,
+    16,
+    24,
+    32,
+)  # offsets in struct seccomp_data; the low half of an argument comes first
+
+
+def _op(code: int, value: int, yes: int = 0, no: int = 0) -> bytes:
+    return struct.pack("=HBBI", code, yes, no, value)
+
+
+def _when(number: int, *then: bytes) -> list[bytes]:
+    """Run `then`, which must end in a return, if it is this call."""
+    return [_op(_JUMP_EQUAL, number, no=len(then)), *then]
+
+
+def assemble(machine: str) -> bytes:
+    """The filter for `machine` (as `platform.machine()` says) as an array of `struct sock_filter`.
+
+    Raises KeyError for an architecture whose numbers are not known here.
+    """
+    arch = _AUDIT_ARCH[machine]
+    column = list(_AUDIT_ARCH).index(machine)
+    refuse = _op(_RETURN, _ERRNO | errno.EPERM)
+    missing = _op(_RETURN, _ERRNO | errno.ENOSYS)
+    allow, nothing = _op(_RETURN, _ALLOW), _op(_RETURN, _ERRNO)
+    code = [_op(_LOAD, _AT_ARCH), _op(_JUMP_EQUAL, arch, yes=1), _op(_RETURN, _KILL), _op(_LOAD, _AT_NR)]
+    code += [_op(_JUMP_AT_LEAST, _NEWEST + 1, no=1), missing]
+    # clone3 keeps its flags in memory, where a filter cannot look; libc falls back to clone.
+    code += _when(_CLONE3[column], missing)
+    flags = _op(_LOAD, _AT_ARG0)
+    code += _when(_CLONE[column], flags, _op(_JUMP_BITS, _NEW_NAMESPACES, no=1), refuse, allow)
+    # A pair of connected sockets reaches nobody; asyncio and multiprocessing are built on it.
+    family = _op(_LOAD, _AT_ARG0)
+    code += _when(_SOCKETPAIR[column], family, _op(_JUMP_EQUAL, _AF_UNIX, no=1), allow, refuse)
+    # Setting what SIGCHLD does has no effect: the kernel forgets the CPU time of children whose parent ignores it.
+    is_child = [_op(_LOAD, _AT_ARG0), _op(_JUMP_EQUAL, _SIGCHLD, no=4)]
+    asks_only = [_op(_LOAD, _AT_ARG1), _op(_JUMP_EQUAL, 0, no=3), _op(_LOAD, _AT_ARG1 + 4), _op(_JUMP_EQUAL, 0, no=1)]
+    code += _when(_SIGACTION[column], *is_child, *asks_only, allow, nothing)
+    # The priority that this process has already: `os.nice(0)` asks so.
+    usual = os.getpriority(os.PRIO_PROCESS, 0) & 0xFFFFFFFF
+    code += _when(_SETPRIORITY[column], _op(_LOAD, _AT_ARG2), _op(_JUMP_EQUAL, usual, no=1), allow, refuse)
+    for numbers in _REFUSED.values():
+        number = numbers[column]
+        if number is not None:
+            code += _when(number, refuse)
+    return b"".join([*code, allow])

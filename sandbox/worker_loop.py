@@ -1,0 +1,89 @@
+"""The worker's side of `sandbox.workers`: read a framed job, answer with one frame, die with the parent.
+
+Standard library only, because it also runs inside the sandbox's zygote.
+"""
+
+import ctypes
+import os
+import signal
+import struct
+import sys
+from collections.abc import Callable
+
+PARENT = "VERISTILL_PARENT"  # the environment variable that holds the parent's process id
+READY = b"ready"  # the first frame that a worker sends
+_LENGTH = struct.Struct("!Q")
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_CHUNK = 1 << 20
+
+
+def die_with_parent() -> None:
+    """Have the kernel SIGKILL this process when the thread that started it ends; exits at once if that came first."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
+    parent = os.environ.get(PARENT)
+    if parent is not None and os.getppid() != int(parent):
+        os._exit(1)
+
+
+def private_pipes() -> tuple[int, int]:
+    """Move the job and answer pipes off stdin and stdout, so that whatever prints or reads cannot touch them.
+
+    Returns their two descriptors. Afterwards fd 0 reads nothing and fd 1 goes to stderr.
+    """
+    jobs, answers = os.dup(0), os.dup(1)  # os.dup makes them close-on-exec
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    return jobs, answers
+
+
+def read_frame(fd: int) -> bytes | None:
+    """The next frame of `fd`; None at its end. Raises EOFError for a frame that breaks off."""
+    head = _read(fd, _LENGTH.size)
+    if not head:
+        return None
+    if len(head) < _LENGTH.size:
+        raise EOFError("a frame breaks off in its length")
+    (size,) = _LENGTH.unpack(head)
+    body = _read(fd, size)
+    if len(body) < size:
+        raise EOFError(f"a frame of {size} bytes breaks off after {len(body)}")
+    return body
+
+
+def write_frame(fd: int, body: bytes) -> None:
+    """Write one frame to `fd`."""
+    for part in (_LENGTH.pack(len(body)), body):
+        view = memoryview(part)
+        while view:
+            view = view[os.write(fd, view[:_CHUNK]) :]
+
+
+def serve(handle: Callable[[bytes], bytes]) -> None:
+    """Answer jobs until the parent closes the pipe.
+
+    `handle` should turn every expected failure into an answer: what it raises ends this process with a traceback on
+    stderr, and the parent gives the job to a fresh worker once.
+    """
+    die_with_parent()
+    jobs, answers = private_pipes()
+    write_frame(answers, READY)
+    while (job := read_frame(jobs)) is not None:
+        write_frame(answers, handle(job))
+    sys.stderr.flush()
+
+
+def _read(fd: int, size: int) -> bytes:
+    first = os.read(fd, min(size, _CHUNK)) if size else b""
+    if len(first) == size or not first:
+        return first
+    parts = bytearray(first)
+    while len(parts) < size:
+        part = os.read(fd, min(size - len(parts), _CHUNK))
+        if not part:
+            break
+        parts += part
+    return bytes(parts)
