@@ -1,0 +1,1 @@
+"""The one way to reach and pay a model."""

@@ -1,0 +1,1 @@
+"""Every prompt, as YAML in one folder per use."""

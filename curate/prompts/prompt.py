@@ -1,0 +1,118 @@
+"""A prompt: a YAML file of Jinja templates, one per domain and a default, that turns a question into messages.
+
+Templates run in Jinja's sandbox, and a question's text is only ever a value, never a template.
+"""
+
+import difflib
+import re
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import StrictUndefined, Template, TemplateError, meta
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from pydantic import Field, ValidationError, field_validator
+
+from curate.errors import RecipeError
+from curate.records import Choice, Question, Record
+
+VARIABLES = frozenset({"problem", "domain", "truth", "starter_code", "function", "options"})
+_JINJA = ImmutableSandboxedEnvironment(
+    trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined, autoescape=False
+)
+_DEF = re.compile(r"^[ \t]*(?:async[ \t]+)?def[ \t]+([A-Za-z_]\w*)", re.MULTILINE)
+
+
+class Prompt(Record):
+    """Templates by domain; `default` is for the domains that have none of their own."""
+
+    system: str | None = None
+    user: dict[str, str] = Field(min_length=1)
+
+    @field_validator("user")
+    @classmethod
+    def _usable(cls, user: dict[str, str]) -> dict[str, str]:
+        if "default" not in user:
+            raise ValueError("'default' is missing: the template of every domain without its own")
+        for name, text in user.items():
+            try:
+                unknown = meta.find_undeclared_variables(_JINJA.parse(text)) - VARIABLES
+            except TemplateError as error:
+                raise ValueError(f"{name}: {error}") from error
+            if unknown:
+                raise ValueError(
+                    f"{name}: unknown variable {sorted(unknown)[0]}; known: {', '.join(sorted(VARIABLES))}"
+                )
+        return user
+
+    def render(self, question: Question, *, system: str | None = None) -> list[dict[str, str]]:
+        """The messages of a request, `system` in the place of the prompt's own. Raises RecipeError."""
+        text = self.user.get(question.domain, self.user["default"])
+        try:
+            content = _template(text).render(_variables(question)).strip()
+        except TemplateError as error:
+            raise RecipeError(f"the prompt cannot be filled in: {error}", where=f"question {question.id}") from error
+        system = self.system if system is None else system
+        messages = [{"role": "system", "content": system.strip()}] if system and system.strip() else []
+        return [*messages, {"role": "user", "content": content}]
+
+
+@lru_cache(maxsize=64)
+def load(use: str, name: str) -> Prompt:
+    """The prompt `name` for a use such as `annotate`; a name that ends in `.yaml` is a file of the user's.
+
+    Raises RecipeError where there is none, or where it is not a prompt.
+    """
+    own = name.endswith((".yaml", ".yml"))
+    path = Path(name) if own else Path(str(files("curate.prompts"))) / use / f"{name}.yaml"
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, ValueError) as error:
+        raise _missing(use, name, own) from error
+    try:
+        return Prompt.model_validate(yaml.safe_load(text))
+    except yaml.YAMLError as error:
+        raise RecipeError(f"this is not YAML: {error}", where=str(path)) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise RecipeError(f"{where}: {first['msg']}" if where else first["msg"], where=str(path)) from error
+
+
+def function_of(question: Question) -> str | None:
+    """The function that the question's tests call, as far as the question says: by its source, or its starter code."""
+    for name in ("fn_name", "entry_point"):
+        if isinstance(question.meta.get(name), str):
+            return str(question.meta[name])
+    found = _DEF.findall(question.starter_code or "")
+    return found[-1] if found else None
+
+
+@lru_cache(maxsize=64)
+def _template(text: str) -> Template:
+    return _JINJA.from_string(text)
+
+
+def _variables(question: Question) -> dict[str, Any]:
+    options = question.truth.options if isinstance(question.truth, Choice) else ()
+    if all(option in question.problem for option in options):
+        options = ()  # the problem lists them already
+    return {
+        "problem": question.problem,
+        "domain": question.domain,
+        "truth": question.truth.type,
+        "starter_code": question.starter_code,
+        "function": function_of(question),
+        "options": [{"letter": chr(ord("A") + number), "text": text} for number, text in enumerate(options)],
+    }
+
+
+def _missing(use: str, name: str, own: bool) -> RecipeError:
+    if own:
+        return RecipeError("there is no such prompt file, or it is no UTF-8 text", where=name)
+    known = sorted(entry.name[:-5] for entry in files("curate.prompts").joinpath(use).iterdir())
+    near = difflib.get_close_matches(name, known, 1)
+    hint = f"did you mean '{near[0]}'? " if near else ""
+    return RecipeError(f"there is no prompt '{name}'; {hint}known: {', '.join(known)}, or a path that ends in .yaml")

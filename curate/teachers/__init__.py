@@ -1,0 +1,1 @@
+"""Build calls and parse replies: one file per kind of teacher."""

@@ -1,0 +1,94 @@
+"""Prompts: found by name, checked when loaded, filled with text that is never a template."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from curate.errors import RecipeError
+from curate.prompts.prompt import load
+from curate.records import Answer, Choice, Grid, Question, Tests, Truth, Unknown
+from curate.teachers.openai import Openai
+
+
+def question(truth: Truth, domain: str = "math", problem: str = "What is 2 + 2?", **fields: Any) -> Question:
+    return Question.of(problem=problem, domain=domain, truth=truth, source="s", source_id="1", **fields)
+
+
+def user(name: str, asked: Question) -> str:
+    return load("annotate", name).render(asked)[-1]["content"]
+
+
+@pytest.mark.parametrize("name", ["plain", "openthoughts"])
+def test_each_domain_is_told_what_is_checked(name: str) -> None:
+    assert r"\boxed{}" in user(name, question(Answer(text="4")))
+    stdin = user(name, question(Tests(cases=""), "code"))
+    assert "standard input" in stdin
+    call = user(name, question(Tests(cases=""), "code", starter_code="def double(x):"))
+    assert "`double`" in call
+    assert "def double(x):" in call
+    assert "standard input" not in call
+    named = user(name, question(Tests(cases=""), "code", meta={"fn_name": "triple"}))
+    assert "`triple`" in named
+    choice = user(name, question(Choice(letter="A", options=("red", "blue")), "puzzle"))
+    assert "B. blue" in choice
+    assert "letter" in choice
+    listed = user(name, question(Choice(letter="A", options=("red", "blue")), "puzzle", "Is it red or blue?"))
+    assert "B. blue" not in listed
+    assert user(name, question(Unknown(), "poetry", "Write a poem.")) == "Write a poem."
+    assert user(name, question(Grid(cells=((1,),)), "puzzle"))
+
+
+def test_code_that_stands_in_the_problem_is_not_repeated() -> None:
+    code = "def double(x):"
+    assert user("plain", question(Tests(cases=""), "code", code, starter_code=code)).count(code) == 1
+
+
+def test_openthoughts_names_its_marks_and_system_can_be_replaced() -> None:
+    asked = question(Answer(text="4"))
+    [system, _] = load("annotate", "openthoughts").render(asked)
+    assert system["role"] == "system"
+    for mark in ("<|begin_of_thought|>", "<|end_of_thought|>", "<|begin_of_solution|>", "<|end_of_solution|>"):
+        assert mark in system["content"]
+    assert load("annotate", "openthoughts").render(asked, system="Be brief.")[0]["content"] == "Be brief."
+    assert len(load("annotate", "openthoughts").render(asked, system="")) == 1
+    assert len(load("annotate", "plain").render(asked)) == 1
+
+
+def test_a_question_is_never_a_template() -> None:
+    hostile = "{{ 7 * 7 }} {% for x in range(9) %}!{% endfor %} {{ ''.__class__.__mro__ }} & <b>"
+    assert hostile in user("plain", question(Answer(text="4"), problem=hostile))
+
+
+BAD = [
+    ("user: {math: x}", "'default' is missing"),
+    ("user: {default: '{{ truth_text }}'}", "unknown variable truth_text"),
+    ("user: {default: '{% if %}'}", "default"),
+    ("nothing: 1\nuser: {default: x}", "nothing"),
+    ("user: [", "not YAML"),
+    ("[]", "."),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), BAD)
+def test_a_bad_prompt_file_is_named(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text(text)
+    with pytest.raises(RecipeError, match=message) as error:
+        load("annotate", str(path))
+    assert str(path) in str(error.value)
+
+
+def test_an_own_prompt_file_and_a_wrong_name(tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text("system: Be kind.\nuser: {default: 'Q: {{ problem }}'}")
+    messages = (
+        Openai(model="m", base_url="http://x/v1", prompt=str(path))
+        .call(question(Answer(text="4")), 0, None)
+        .body["messages"]
+    )  # type: ignore[arg-type]
+    assert messages == [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Q: What is 2 + 2?"}]
+    with pytest.raises(RecipeError, match="did you mean 'plain'"):
+        load("annotate", "plan")
+    with pytest.raises(ValueError, match="did you mean 'openthoughts'"):
+        Openai(model="m", prompt="openthought")
