@@ -1,0 +1,211 @@
+"""The local engine: one process, one event loop, bounded work in flight.
+
+It owns the loop, the order in which questions are started, back-pressure (by count and by bytes), and what an
+interrupt does: the first one stops starting work and waits for what is in flight (it may be paid for), the second
+ends at once.
+"""
+
+import asyncio
+import errno
+import signal
+import tempfile
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
+from types import FrameType
+
+import pyarrow as pa
+
+from curate.errors import Stopped, VeristillError
+from curate.flow import Flow, Options
+from curate.memory import give_back_freed_memory
+from curate.order import Course
+from curate.progress import Progress
+from curate.questions import questions_of
+from curate.records import Question, Tests
+from curate.rehearse import rehearsal, rehearsal_options
+from curate.report import Report
+from curate.resources import Resources
+from curate.run import Run, full, usable
+from curate.solve import Solved, Work, solve
+
+_GO_ON = "run the same command: it goes on where it was"
+_BYTES_IN_FLIGHT = 64 << 20  # of questions and their tests; one larger than that runs alone
+
+
+def window(work: Work) -> int:
+    """How many questions are in flight at once: enough to keep every teacher busy while answers are verified."""
+    return max(16, 2 * sum(teacher.concurrency for teacher in work.teachers) // work.samples)
+
+
+class Local:
+    """The `local` engine, as `curate.order` wants it; it tells `progress` what an interrupt does."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    async def solve(
+        self, groups: Iterator[pa.Table], work: Work, resources: Resources, done: Callable[[Question, Solved], None]
+    ) -> None:
+        """Solve every question of the row groups here. Raises Stopped when interrupted, by budget or a full disk."""
+        await _SolveAll(work, resources, done, self._progress).run(groups)
+
+
+def execute(flow: Flow, options: Options) -> Report:
+    """Run a flow on this machine, holding its root (not for `partial`, which only publishes what is there).
+
+    Raises any VeristillError; what was stored until then stays stored.
+    """
+    if options.dry_run:
+        with tempfile.TemporaryDirectory(prefix="veristill-rehearsal-") as root:
+            options = rehearsal_options(options).model_copy(update={"root": Path(root), "dry_run": False})
+            report = execute(rehearsal(flow), options)
+            return report.model_copy(update={"dry_run": True, "dataset": None})
+    run = Run(options.root, flow.name)
+    with nullcontext() if options.partial else run.writing():
+        if not options.partial:
+            run.write("recipe.lock.yaml", options.lock_text)
+        return asyncio.run(_execute(run, flow, options))
+
+
+async def _execute(run: Run, flow: Flow, options: Options) -> Report:
+    plain_interrupts()
+    give_back_freed_memory()
+    with usable(run.root):
+        progress = Progress(quiet=options.quiet)
+        return await Course(run, flow, options, Local(progress), progress).follow()
+
+
+class _SolveAll:
+    """Solves questions with bounded concurrency; calls `done` on the loop for each, in any order."""
+
+    def __init__(
+        self, work: Work, resources: Resources, done: Callable[[Question, Solved], None], progress: Progress
+    ) -> None:
+        self._work, self._resources, self._done, self._progress = work, resources, done, progress
+        self._slots = asyncio.Semaphore(window(work))
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._held = 0
+        self._freed = asyncio.Event()
+        self._stop: BaseException | None = None
+
+    async def run(self, groups: Iterator[pa.Table]) -> None:
+        """Solve every question of the row groups. Raises the first thing that stopped it, after draining."""
+        with _interrupts(self._interrupt):
+            try:
+                while self._stop is None:
+                    await self._room(0)  # nothing is read ahead of a question that fills the memory by itself
+                    questions = await asyncio.to_thread(_next, groups)
+                    if questions is None:
+                        break
+                    await self._start(questions)
+            except Exception as error:  # noqa: BLE001 - boundary to the table of questions: what is in flight is drained
+                self._end(error)
+            while self._tasks:
+                await asyncio.wait(self._tasks)
+        if self._stop is not None:
+            raise self._stop
+
+    def _end(self, why: BaseException) -> None:
+        """Start and send nothing more; a defect of ours outranks an orderly stop, since it must be seen."""
+        why = full("the run folder") if _is_full(why) else why
+        if self._stop is None or not isinstance(why, VeristillError):
+            self._stop = why
+        stopped = why if isinstance(why, Stopped) else Stopped("the run is ending because of an error")
+        self._resources.calls.stop(stopped)
+        self._freed.set()
+
+    async def _room(self, size: int) -> None:
+        while self._tasks and self._held + size > _BYTES_IN_FLIGHT and self._stop is None:
+            self._freed.clear()
+            await self._freed.wait()
+
+    async def _start(self, questions: deque[Question]) -> None:
+        while questions:
+            question = questions.popleft()
+            size = _size(question)
+            await self._slots.acquire()
+            await self._room(size)
+            if self._stop is not None:
+                self._slots.release()
+                return
+            self._held += size
+            task = asyncio.create_task(self._one(question))
+            self._tasks.add(task)
+            task.add_done_callback(partial(self._ended, size))
+            del question, task
+
+    async def _one(self, question: Question) -> None:
+        self._done(question, await solve(question, self._work, self._resources))
+
+    def _ended(self, size: int, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._held -= size
+        self._slots.release()
+        self._freed.set()
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._end(error)
+
+    def _interrupt(self) -> None:
+        flying = self._resources.calls.in_flight
+        if self._stop is None:
+            self._end(Stopped("interrupted; every answer that was asked for is kept", next=_GO_ON))
+            self._progress.say(f"stopping: waiting for {flying} answers in flight; Ctrl-C again abandons them")
+        else:
+            may = f"; {flying} answers in flight were abandoned and may be paid twice" if flying else ""
+            self._stop = Stopped(f"interrupted{may}", next=_GO_ON)
+            for task in list(self._tasks):
+                task.cancel()
+
+
+class _interrupts:
+    """While solving, SIGINT and SIGTERM are requests to the loop; before and after they raise KeyboardInterrupt."""
+
+    def __init__(self, act: Callable[[], None]) -> None:
+        self._act = act
+
+    def __enter__(self) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return  # used as a library, off the main thread: signals are the caller's
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._act)
+
+    def __exit__(self, *_: object) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+        plain_interrupts()
+
+
+def plain_interrupts() -> None:
+    """Let SIGINT and SIGTERM raise KeyboardInterrupt at once (asyncio would wait for the next await)."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+
+    def act(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, act)
+    signal.signal(signal.SIGTERM, act)
+
+
+def _next(groups: Iterator[pa.Table]) -> deque[Question] | None:
+    """The questions of the next row group, which is let go of: one row may hold 200 MB, and one copy is enough."""
+    group = next(groups, None)
+    return None if group is None else deque(questions_of(group))
+
+
+def _size(question: Question) -> int:
+    tests = len(question.truth.cases) if isinstance(question.truth, Tests) else 0
+    return len(question.problem) + tests
+
+
+def _is_full(error: BaseException) -> bool:
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)

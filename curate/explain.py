@@ -1,0 +1,104 @@
+"""Explain: one question with all that a run knows of it, from its source to the selection."""
+
+import re
+from typing import Any
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from curate.drops import read_drops
+from curate.errors import InputError
+from curate.flow import Flow
+from curate.ingest import need_ingested
+from curate.questions import QuestionTable, questions_of
+from curate.records import Question
+from curate.resources import open_resources
+from curate.run import Run
+from curate.runs import need_run
+from curate.solve import decide
+
+_NUMBER = re.compile("[0-9]{1,18}")  # what fits the column of places
+_SHORTEST = 6  # digits that an id may be cut to
+
+
+async def explain(run: Run, flow: Flow, what: str) -> dict[str, Any]:
+    """Everything about the question whose source id, else seq, else id (or its first digits, at least 6) is `what`.
+
+    `seq:N` and `id:ID` say which is meant. `note` tells of another question that the same number could mean. Raises
+    InputError where no question, or more than one, answers to it.
+    """
+    need_run(run)
+    need_ingested(run, flow.sources)
+    question, note = _find(run, what)
+    found: dict[str, Any] = {
+        "note": note,
+        "question": question.untested().model_dump(mode="json"),
+        "labels": _labels(run, question),
+        "attempts": [],
+    }
+    async with open_resources(run, flow, read_only=True) as resources:
+        solved = decide([question], flow.work(), resources)[0]
+        found["pending"] = solved.pending
+        for one in solved.decided:
+            told = {name: getattr(one, name).model_dump(mode="json") for name in ("attempt", "verdict")}
+            found["attempts"].append({**told, "selected": _selected(run, one.attempt.id)})
+    return found
+
+
+def _find(run: Run, what: str) -> tuple[Question, str | None]:
+    """The question, and a note where the same number is also the place of another."""
+    ways = _ways(what)
+    for way, word in ways:
+        hits = _matching(run, way, word)
+        if len({hit.id for hit in hits}) > 1:
+            near = ", ".join(f"seq:{hit.seq} ({hit.source}/{hit.source_id})" for hit in hits[:5])
+            raise InputError(f"'{what}' means {len(hits)} questions: {near}", next="give the seq: of one of them")
+        if hits:
+            return hits[0], _note(run, hits[0], word) if way == "source_id" else None
+    for drop in read_drops(run.questions / "drops.parquet"):
+        if ("id", drop.id) in ways or ("seq", str(drop.seq)) in ways:
+            why = f"{drop.reason} {drop.evidence}"
+            raise InputError(f"row {what} never became a question: {why}", where=str(run.folder))
+    raise InputError(
+        f"no question is called '{what}'", where=str(run.folder), next="give its source id, seq:N or id:ID"
+    )
+
+
+def _ways(what: str) -> list[tuple[str, str]]:
+    """Columns and what to look for in them; the source id, which users write themselves, goes before places and ids."""
+    prefix, _, rest = what.partition(":")
+    if prefix in ("seq", "id") and rest:
+        return [(prefix, rest), ("source_id", what)]
+    return [("source_id", what), ("seq", what), ("id", what)]
+
+
+def _matching(run: Run, way: str, word: str) -> list[Question]:
+    if (way == "seq" and not _NUMBER.fullmatch(word)) or (way == "id" and len(word) < _SHORTEST):
+        return []
+    hits: list[Question] = []
+    for group in QuestionTable(run.questions).groups():
+        column = group.column(way)
+        match = pc.starts_with(column, word) if way == "id" else pc.equal(column, int(word) if way == "seq" else word)
+        hits += questions_of(group.filter(match))
+    return hits
+
+
+def _note(run: Run, found: Question, word: str) -> str | None:
+    others = [hit for hit in _matching(run, "seq", word) if hit.seq != found.seq]
+    return f"seq {word} is another question; `seq:{word}` names it" if others else None
+
+
+def _labels(run: Run, question: Question) -> list[dict[str, Any]]:
+    found = []
+    for path in sorted(run.labels.glob("[0-9]*-*.parquet")):
+        rows = pq.read_table(path, filters=[("seq", "=", question.seq)]).to_pylist()
+        found += [{"stage": path.stem, **row} for row in rows]
+    return found
+
+
+def _selected(run: Run, attempt_id: str) -> list[dict[str, Any]]:
+    found = []
+    for path in sorted(run.labels.glob("select-*.parquet")):
+        rows = pq.read_table(path, filters=[("attempt_id", "=", attempt_id)]).to_pylist()
+        found += [{"stage": path.stem, "kept": row["kept"], "reason": row["reason"]} for row in rows]
+    return found

@@ -1,0 +1,78 @@
+"""The order of a run: ingest -> clean -> solve -> select -> publish.
+
+`Flow` says what a run does (a recipe without the words around it); `Options` says how this command runs it. The order
+itself stands in `follow`; engines supply the one step that they differ in, solving.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from curate.kinds import Label, Selector, Source, Teacher
+from curate.paths import RecipePath
+from curate.plug import Plug
+from curate.publish.publish import Publish
+from curate.select.verified import Verified
+from curate.solve import Work
+from curate.verifiers.router import Router
+
+
+class _Block(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _listed(value: object) -> object:
+    return value if isinstance(value, list | tuple) else [value]
+
+
+class Annotate(_Block):
+    """Who answers, and how often."""
+
+    teacher: Annotated[tuple[Annotated[Teacher, Plug("curate.teachers")], ...], BeforeValidator(_listed)] = Field(
+        min_length=1, description="One teacher, or a list of them."
+    )
+    samples: int = Field(1, ge=1, le=4096, description="Answers per question and teacher.")
+    max_tokens: int | None = Field(None, ge=1, description="Cap on the tokens of one answer; not part of its key.")
+
+
+class BudgetBlock(_Block):
+    """What may be spent."""
+
+    max_cost_usd: float | None = Field(
+        None, gt=0, description="Stop (exit 4) before the run has spent more, over all the commands it takes."
+    )
+
+
+class Flow(_Block):
+    """What a run does."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", description="Names the run folder.")
+    sources: tuple[Annotated[Source, Plug("curate.sources")], ...] = Field(min_length=1)
+    clean: tuple[Annotated[Label, Plug("curate.clean")], ...] = ()
+    annotate: Annotate
+    verify: Router = Router()
+    select: tuple[Annotated[Selector, Plug("curate.select")], ...] = (Verified(),)
+    publish: Publish = Publish()
+    budget: BudgetBlock = BudgetBlock()
+    answers_from: tuple[RecipePath, ...] = Field((), description="Other roots whose answers may be reused.")
+
+    def work(self) -> Work:
+        """What solving needs of it."""
+        return Work(self.annotate.teacher, self.annotate.samples, self.annotate.max_tokens, self.verify)
+
+
+Until = Literal["ingest", "clean", "solve", "select", "publish"]
+
+
+class Options(_Block):
+    """How this command runs a flow."""
+
+    root: Path = Path()
+    until: Until = "publish"
+    partial: bool = False
+    max_cost_usd: float | None = None
+    limit: int | None = None
+    dry_run: bool = False
+    lock_text: str = ""
+    quiet: bool = False

@@ -1,0 +1,221 @@
+"""The order of a run, stage by stage, and the report of it.
+
+Written against one interface, `Engine`: how questions are solved is the engine's business, the order is not.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from curate.assemble import Samples, Selection, decided_now, publish_dataset
+from curate.attempts import AttemptTable, select, select_drops
+from curate.calls.payments import unanswered
+from curate.drops import read_drops, write_drops
+from curate.errors import InputError
+from curate.flow import Flow, Options
+from curate.ingest import Ingested, ingest, need_ingested
+from curate.labels import Kept, clean, label_drops
+from curate.progress import Progress
+from curate.publish.hub import push
+from curate.publish.writer import DatasetWriter
+from curate.questions import QuestionTable
+from curate.records import Drop, Question
+from curate.report import Report, SolveCounts
+from curate.resources import Resources, open_resources
+from curate.run import Run
+from curate.solve import Solved, Work
+
+
+class Engine(Protocol):
+    """Solves questions: `done` is called for each, in any order, on the engine's loop."""
+
+    async def solve(
+        self, groups: Iterator[pa.Table], work: Work, resources: Resources, done: Callable[[Question, Solved], None]
+    ) -> None:
+        """Solve every question of the row groups. Raises Stopped when it was told to stop, after draining."""
+
+
+class Course:
+    """One command's way through the stages of a flow."""
+
+    def __init__(self, run: Run, flow: Flow, options: Options, engine: Engine, progress: Progress) -> None:
+        self.run, self.flow, self.options, self.engine, self.progress = run, flow, options, engine, progress
+        self._clock = time.monotonic()
+        self._seconds: dict[str, float] = {}
+        self._attempts = AttemptTable()
+
+    async def follow(self) -> Report:
+        """Go as far as the options say and write the reports. Raises Failed where the counts do not add up."""
+        run, options = self.run, self.options
+        ingested = self._ingest()
+        run.event("start", until=options.until, partial=options.partial)
+        report = Report(
+            recipe=self.flow.name,
+            partial=options.partial,
+            dry_run=options.dry_run,
+            until=options.until,
+            limit=options.limit,
+            ingest=ingested,
+        )
+        with ExitStack() as publishing:
+            if options.until != "ingest":
+                report = await self._answers(self._clean(report), publishing)
+            report.check()
+            report = report.model_copy(update={"this_run": {**report.this_run, "seconds": self._seconds}})
+            run.write("report.json", report.to_json() + "\n")
+            run.write("report.md", report.to_markdown())
+        self._push(report)
+        run.event("end", **{key: value for key, value in report.this_run.items() if isinstance(value, int)})
+        return report
+
+    def _ingest(self) -> Ingested:
+        if self.options.partial:
+            return need_ingested(self.run, self.flow.sources)
+        done = ingest(self.run, self.flow.sources, self.options.limit, self.progress)
+        self._lap("ingest")
+        return done
+
+    def _clean(self, report: Report) -> tuple[Report, Kept]:
+        stages = self.flow.clean
+        progress = None if self.options.partial else self.progress
+        kept, labelled = clean(self.run, stages, report.ingest.rows, report.ingest.key, progress)
+        if len(labelled) < len(stages):
+            raise InputError(
+                "cleaning has not ended yet, nothing can be published",
+                where=str(self.run.folder),
+                next="wait until the run is solving (`veristill status`), then publish --partial",
+            )
+        self._lap("clean")
+        return report.model_copy(update={"clean": labelled}), kept
+
+    async def _answers(self, before: tuple[Report, Kept], publishing: ExitStack) -> Report:
+        report, kept = before
+        if self.options.until == "clean":
+            return report
+        partial = self.options.partial
+        work = self.flow.work()
+        async with open_resources(
+            self.run,
+            self.flow,
+            needs=() if partial else work.router.needs(report.ingest.kinds),
+            max_cost_usd=self.options.max_cost_usd or self.flow.budget.max_cost_usd,
+            read_only=partial,
+        ) as resources:
+            counts = SolveCounts()
+            told = self._told(resources)
+            self._name_idle_chains(work, report.ingest)
+            await self._solve(kept, work, resources, counts)
+            self._lap("solve")
+            told |= {"damage": resources.ledger.damage()}
+            this = {**this_run(resources, counts, report), **told, "recorded_unused": self._unused(resources)}
+            report = report.model_copy(update={"solve": counts.totals(), "this_run": this})
+            if self.options.until == "solve":
+                return report
+            # Held until the reports are written; what was solved waits for a --partial that is publishing.
+            publishing.enter_context(self.run.publishing(wait=not partial))
+            return self._publish(report, kept, work, resources)
+
+    def _told(self, resources: Resources) -> dict[str, Any]:
+        """What an earlier command left that the user must know before anything is paid again."""
+        lost = 0 if resources.read_only else unanswered(resources.ledger, self.run.name)
+        if lost:
+            self.progress.say(f"{lost} requests were in flight when this run was ended: they may be paid twice")
+        for line in resources.ledger.damage():
+            self.progress.say(f"the ledger is damaged: {line}")
+            self.run.event("damage", what=line)
+        return {"possibly_paid_twice": lost}
+
+    def _name_idle_chains(self, work: Work, ingested: Ingested) -> None:
+        domains = sorted({domain for domain, _ in ingested.kinds})
+        for name in work.router.idle(domains):
+            self.progress.say(f"verify.{name}: no question has this domain; the domains are: {', '.join(domains)}")
+
+    def _unused(self, resources: Resources) -> int:
+        unused = sum({id(teacher): teacher.unused(resources) for teacher in self.flow.annotate.teacher}.values())
+        if unused and self.options.limit is None:
+            self.progress.say(f"{unused} recorded answers belong to no question of this run (or to further samples)")
+        return unused
+
+    async def _solve(self, kept: Kept, work: Work, resources: Resources, counts: SolveCounts) -> None:
+        table = QuestionTable(self.run.questions)
+        with self.progress.stage("solve", len(kept)) as bar:
+
+            def done(question: Question, solved: Solved) -> None:
+                counts.add(question, solved)
+                self._attempts.add(question, solved)
+                verdicts = [one.verdict.outcome for one in solved.decided]
+                bar.advance(passed=verdicts.count("pass"), judged=len(verdicts))
+                bar.note = resources.calls.counters.note()
+
+            groups = map(kept.only, table.groups())  # `map`, unlike a generator, holds no group back
+            if self.options.partial:
+                for _, part in decided_now(groups, work, resources):
+                    for question, solved in part:
+                        done(question, solved)
+            else:
+                await self.engine.solve(groups, work, resources, done)
+
+    def _publish(self, report: Report, kept: Kept, work: Work, resources: Resources) -> Report:
+        attempts = self._attempts.table()
+        selected, labelled = select(self.run, attempts, self.flow.select)
+        self._lap("select")
+        report = report.model_copy(update={"select": labelled})
+        report.check()  # before anything is published over what stands there
+        if self.options.until != "publish":
+            return report
+        options = self.options
+        writer = DatasetWriter(
+            self.run.dataset, self.flow.publish, name=self.flow.name, partial=options.partial, limit=options.limit
+        )
+        with self.progress.stage("publish", len(kept)) as bar:
+            rows = publish_dataset(
+                writer, self.run, Selection(kept, Samples(attempts), Samples(selected)), work, resources, bar
+            )
+        write_drops(self.run.folder / "drops.parquet", self._drops())
+        self._lap("publish")
+        return report.model_copy(update={"publish": rows, "dataset": str(self.run.dataset)})
+
+    def _push(self, report: Report) -> None:
+        if not self.flow.publish.push or report.publish is None:
+            return
+        why = "it is partial" if report.partial else "--limit was given" if self.options.limit is not None else ""
+        if not why and report.solve and report.solve["outcomes"].get("error"):
+            why = "some answers have no verdict because of trouble on our side"
+        if why:
+            self.progress.say(f"not pushed: {why}")
+        else:
+            self.progress.say(f"pushed to {push(self.run.dataset, self.flow.publish)}")
+
+    def _drops(self) -> Iterator[Drop]:
+        yield from read_drops(self.run.questions / "drops.parquet")
+        yield from label_drops(self.run, self.flow.clean)
+        yield from self._attempts.drops()
+        yield from select_drops(self.run)
+
+    def _lap(self, stage: str) -> None:
+        now = time.monotonic()
+        self._seconds[stage] = round(now - self._clock, 3)
+        self._clock = now
+
+
+def this_run(resources: Resources, counts: SolveCounts, report: Report) -> dict[str, Any]:
+    """What this command did, as against what stands there now."""
+    calls = resources.calls.counters
+    return {
+        "questions_reused": report.ingest.reused,
+        "labels_reused": sum(one.reused for one in report.clean),
+        "answers_new": calls.answered,
+        "answers_reused": calls.reused,
+        "answers_recorded": calls.given,
+        "requests_sent": calls.sent,
+        "calls_failed": calls.failed,
+        "calls_retried": calls.retried,
+        "cost_usd": round(calls.cost, 6),
+        "cost_unknown": calls.cost_unknown,
+        "verdicts_new": counts.new,
+        "verdicts_reused": counts.reused,
+        "troubles": dict(counts.troubles.most_common(10)),
+    }

@@ -1,0 +1,116 @@
+"""Progress of long work: a Rich bar with rate, done, total and time left on a terminal, plain lines everywhere else.
+
+Nothing is shown for work that ends within two seconds. All of it goes to standard error.
+"""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
+
+_QUIET_S = 2.0  # work shorter than this shows nothing
+_LINE_S = 10.0  # seconds between plain lines
+_DRAW_S = 0.1
+
+
+class Bar:
+    """One stage in progress. `advance` is cheap enough to be called per row."""
+
+    def __init__(self, name: str, total: int | None, stream: TextIO) -> None:
+        self.name, self.total = name, total
+        self.done = self.passed = self.judged = 0
+        self.note = ""
+        self._stream = stream
+        self._began = time.monotonic()
+        self._next = self._began + _QUIET_S
+        self._rich: RichProgress | None = None
+
+    def advance(self, count: int = 1, *, passed: int = 0, judged: int = 0) -> None:
+        """Count `count` more done; `passed` of `judged` verdicts feed the running pass rate."""
+        self.done += count
+        self.passed += passed
+        self.judged += judged
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + (_DRAW_S if self._stream.isatty() else _LINE_S)
+            self._draw(now)
+
+    def close(self) -> None:
+        """Leave the last state on the screen."""
+        if self._rich is not None:
+            self._draw(time.monotonic())
+            self._rich.stop()
+
+    def line(self, now: float) -> str:
+        """The state in words: `solve 120/1,319  45/s  27s left  61.0% pass`."""
+        done = f"{self.name} {self.done:,}" + (f"/{self.total:,}" if self.total is not None else "")
+        return "  ".join([done, *self._facts(now)])
+
+    def _facts(self, now: float) -> list[str]:
+        rate = self.done / max(now - self._began, 1e-9)
+        facts = [f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.2f}/s"]
+        if self.total is not None and rate > 0:
+            facts.append(f"{_duration(max(0, self.total - self.done) / rate)} left")
+        if self.judged:
+            facts.append(f"{100 * self.passed / self.judged:.1f}% pass")
+        return [*facts, self.note] if self.note else facts
+
+    def _draw(self, now: float) -> None:
+        if not self._stream.isatty():
+            self._stream.write(self.line(now) + "\n")
+            self._stream.flush()
+            return
+        if self._rich is None:
+            self._rich = self._bar()
+        facts = "  ".join(self._facts(now))
+        self._rich.update(self._rich.task_ids[0], completed=self.done, facts=facts, refresh=True)
+
+    def _bar(self) -> "RichProgress":
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+        name, facts = TextColumn("{task.description}"), TextColumn("{task.fields[facts]}")
+        rich = Progress(
+            name, BarColumn(), MofNCompleteColumn(), facts, console=Console(file=self._stream), auto_refresh=False
+        )
+        rich.add_task(self.name, total=self.total, facts="")
+        rich.start()
+        return rich
+
+
+class Progress:
+    """Opens one bar a stage. `quiet` shows nothing at all."""
+
+    def __init__(self, *, quiet: bool = False, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
+        self._quiet = quiet
+
+    @contextmanager
+    def stage(self, name: str, total: int | None) -> Iterator[Bar]:
+        """A bar for one stage; `total` None where it is not known."""
+        bar = Bar(name, total, self._stream)
+        if self._quiet:
+            bar._next = float("inf")
+        try:
+            yield bar
+        finally:
+            bar.close()
+
+    def say(self, text: str) -> None:
+        """One line for people."""
+        if not self._quiet:
+            self._stream.write(text + "\n")
+            self._stream.flush()
+
+
+def _duration(seconds: float) -> str:
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02d}s"
+    return f"{whole // 3600}h{whole % 3600 // 60:02d}m"

@@ -1,0 +1,28 @@
+"""A rehearsal (`--dry-run`): the same recipe over the sample rows of its sources, with the `fake` teacher.
+
+Nothing is asked, paid or kept: the whole flow runs for real in a throw-away root.
+"""
+
+from curate.flow import BudgetBlock, Flow, Options
+from curate.teachers.fake import Fake
+
+ROWS = 8  # a source, unless --limit says otherwise
+
+
+def rehearsal(flow: Flow) -> Flow:
+    """The flow with sample sources and fake teachers, never pushed, nothing to pay."""
+    fakes = tuple(Fake(seed=number) for number, _ in enumerate(flow.annotate.teacher))
+    return flow.model_copy(
+        update={
+            "sources": tuple(source.rehearsal() for source in flow.sources),
+            "annotate": flow.annotate.model_copy(update={"teacher": fakes}),
+            "publish": flow.publish.model_copy(update={"push": False}),
+            "answers_from": (),
+            "budget": BudgetBlock(),
+        }
+    )
+
+
+def rehearsal_options(options: Options) -> Options:
+    """The options with a small limit."""
+    return options.model_copy(update={"limit": options.limit or ROWS})
