@@ -1,0 +1,1 @@
+"""The recipe's schema, the command line, and the shipped recipes."""

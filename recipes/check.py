@@ -1,0 +1,148 @@
+"""Whether a recipe would work, found out offline: its files are there, its sources yield questions, its keys are set.
+
+Nothing is asked of a teacher and nothing is written.
+"""
+
+import glob
+import os
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from curate.errors import InputError
+from curate.flow import Flow
+from curate.kinds import Source
+from curate.plug import Kind
+from curate.records import Drop, Question, Tests
+from curate.rehearse import ROWS
+from curate.teachers.replay import Replay
+from curate.verifiers.testcases import UnreadableTests, read_tests
+from recipes.document import Document, Key
+from recipes.load import find_recipe, read
+from recipes.problems import listed, spell
+from recipes.recorded import check_recording
+
+Place = tuple[Key, ...]
+
+
+class Checked(BaseModel):
+    """What a recipe would do, one line a stage, and what to know before it runs."""
+
+    recipe: str
+    name: str
+    stages: dict[str, str]
+    notes: list[str]
+
+
+def check(name: str) -> Checked:
+    """Check a recipe given by path or bare name. Raises RecipeError, which lists every problem there is."""
+    path = find_recipe(name)
+    recipe = read(path)
+    document = Document.read(path)
+    found = [*_missing_files(recipe)]
+    notes = [*_unset_keys(recipe)]
+    missing_paths = {place for place, _ in found}
+    missing = {place[:2] for place in missing_paths}
+    for number, source in enumerate(recipe.sources):
+        if ("sources", number) not in missing:
+            try:
+                notes += _first_rows(source)
+            except InputError as error:
+                found.append((("sources", number), str(error)))
+    for number, teacher in enumerate(recipe.annotate.teacher):
+        place = ("annotate", "teacher", number)
+        if isinstance(teacher, Replay) and (*place, "path") not in missing_paths:
+            try:
+                check_recording(teacher)
+            except InputError as error:
+                found.append((place, str(error)))
+    if found:
+        places = [(document.line(place), spell(document.trail(place)), what) for place, what in found]
+        raise listed(path, [(f"{path}:{line}", f"{key}: {what}") for line, key, what in sorted(places)])
+    return Checked(recipe=str(path), name=recipe.name, stages=_stages(recipe), notes=notes)
+
+
+def _kinds(flow: Flow) -> Iterator[tuple[Place, Kind]]:
+    """Every configured object of a recipe and its place."""
+    lists: list[tuple[Place, Any]] = [
+        (("sources",), flow.sources),
+        (("clean",), flow.clean),
+        (("annotate", "teacher"), flow.annotate.teacher),
+        *((("verify", domain), chain) for domain, chain in flow.verify.chains.items()),
+        (("select",), flow.select),
+    ]
+    for place, items in lists:
+        for number, item in enumerate(items):
+            yield (*place, number), item
+
+
+def _missing_files(flow: Flow) -> Iterator[tuple[Place, str]]:
+    for place, item in _kinds(flow):
+        for field in type(item).model_fields:
+            value = getattr(item, field)
+            if isinstance(value, Path) and not value.exists() and not _matches(value):
+                yield (*place, field), f"there is no file {value}"
+
+
+def _matches(pattern: Path) -> bool:
+    return bool(glob.glob(str(pattern), recursive=True))  # noqa: PTH207 - the pattern is a whole path
+
+
+def _first_rows(source: Source) -> Iterator[str]:
+    """Read the first rows of a source (of its rehearsal: no network) for what a run would trip over."""
+    first: Question | Drop | None = None
+    for row in islice(source.rehearsal().read(), ROWS):
+        if first is None:
+            first = row
+            if isinstance(row, Drop):
+                yield f"the first row of source {source.kind()} is no question: {row.reason}"
+        if isinstance(row, Question) and isinstance(row.truth, Tests):
+            yield from _unreadable(row, row.truth, source)
+            break
+    if first is None:
+        yield f"source {source.kind()} has no rows"
+
+
+def _unreadable(question: Question, tests: Tests, source: Source) -> Iterator[str]:
+    try:
+        read_tests(tests.cases, question.meta)
+    except UnreadableTests as why:
+        yield (
+            f"the tests of row {question.seq} ({question.source_id}) of source {source.kind()} cannot be read: {why}; "
+            "answers to such rows end as error/unreadable_tests"
+        )
+
+
+def _stages(flow: Flow) -> dict[str, str]:
+    teachers = [teacher.name() for teacher in flow.annotate.teacher]
+    chains = [f"{domain}: {_chain(chain)}" for domain, chain in flow.verify.chains.items()]
+    return {
+        "ingest": ", ".join(_words(source) for source in flow.sources),
+        "clean": ", ".join(_words(stage) for stage in flow.clean) or "nothing",
+        "solve": f"{flow.annotate.samples} answer(s) per question from {', '.join(teachers)}",
+        "verify": "; ".join([*chains, "every other domain: by its truth"]),
+        "select": ", ".join(_words(selector) for selector in flow.select),
+        "publish": f"runs/{flow.name}/dataset, traces as {flow.publish.trace_format}"
+        + (f", pushed to {flow.publish.repo}" if flow.publish.push else ", not pushed"),
+    }
+
+
+def _chain(chain: Any) -> str:
+    return ", then ".join(_words(verifier) for verifier in chain) or "none (unsure/no_verifier)"
+
+
+def _words(item: Kind) -> str:
+    """Kind and what it is set to: `jsonl (path=questions.jsonl)`."""
+    options = item.model_dump(mode="json", exclude_defaults=True)
+    text = ", ".join(f"{key}={value}" for key, value in options.items() if not isinstance(value, dict | list))
+    return f"{item.kind()} ({text})" if text else item.kind()
+
+
+def _unset_keys(flow: Flow) -> Iterator[str]:
+    for teacher in flow.annotate.teacher:
+        key = getattr(teacher, "api_key_env", None)
+        if key and not os.environ.get(key):
+            yield f"teacher {teacher.name()} needs the environment variable {key}, which is not set: export {key}=..."

@@ -1,0 +1,112 @@
+"""The console script: runs one verb, and alone prints errors and chooses exit codes.
+
+Every Python that a verb starts gets `-P`, so that a user's `train.py` or `eval.py` in the working directory never
+stands in for ours.
+"""
+
+import os
+import shlex
+import signal
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import typer
+
+from curate.errors import Stopped, VeristillError
+from recipes.cli import check, explain, init, render, run, schema, status, version  # noqa: F401 - each adds its verb
+from recipes.cli.app import app
+
+STOPPED = 4
+# Typer carries its own click in newer versions and uses the public one in older: the class is found, not imported.
+_UsageError: Any = next(one for one in typer.BadParameter.__mro__ if one.__name__ == "UsageError")
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    sys.exit(command(sys.argv[1:]))
+
+
+def command(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code (docs/reference/cli.md lists them)."""
+    os.environ["PYTHONSAFEPATH"] = "1"
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    try:
+        code = app(args=list(arguments), prog_name="veristill", standalone_mode=False)
+        sys.stdout.flush()
+    except _UsageError as error:
+        error.show()
+        return 2
+    except (KeyboardInterrupt, typer.Abort):
+        _say(f"\ninterrupted: every answer that came in is kept\n  go on with: {_again(arguments)}")
+        return STOPPED
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; point stdout away so that the interpreter's own flush is quiet.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:  # noqa: BLE001 - the boundary to the user: everything becomes a message and a code
+        return _failed(error, arguments)
+    return code if isinstance(code, int) else 0
+
+
+def _again(arguments: Sequence[str]) -> str:
+    return shlex.join(["veristill", *arguments])
+
+
+def _failed(error: Exception, arguments: Sequence[str]) -> int:
+    debug = "--debug" in arguments
+    if debug:
+        traceback.print_exception(error)
+    if isinstance(error, VeristillError):
+        _say(f"error: {error}" + (f"\n  {_again(arguments)}" if isinstance(error, Stopped) else ""))
+        return error.exit_code
+    found = _from_sandbox(error) or _from_disk(error)
+    if found is not None:
+        text, code = found
+        _say(f"error: {text}")
+        return code
+    _say(f"error: {type(error).__name__}: {error}")
+    if not debug:
+        with tempfile.NamedTemporaryFile("w", prefix="veristill-", suffix=".txt", delete=False) as kept:
+            kept.write("".join(traceback.format_exception(error)))
+        _say(f"  this is a defect of veristill; please report it with the traceback in {kept.name}")
+    return 1
+
+
+def _from_sandbox(error: Exception) -> tuple[str, int] | None:
+    """No working isolation is a prerequisite that is missing."""
+    from sandbox import SandboxError
+
+    return (str(error), 3) if isinstance(error, SandboxError) else None
+
+
+def _from_disk(error: Exception) -> tuple[str, int] | None:
+    """A full disk stops a run that can go on; a place that cannot be written is bad usage."""
+    from curate.run import usable
+
+    if not isinstance(error, OSError):
+        return None
+    try:
+        with usable(Path()):
+            raise error
+    except VeristillError as known:
+        return str(known), known.exit_code
+    except OSError:
+        return None
+
+
+def _say(text: str) -> None:
+    typer.echo(text, err=True)
+
+
+def _as_interrupt(signum: int, frame: FrameType | None) -> None:
+    # A scheduler's SIGTERM ends a run as Ctrl-C does: what is in flight is cancelled, what was stored stays.
+    signal.raise_signal(signal.SIGINT)
+
+
+if __name__ == "__main__":
+    main()

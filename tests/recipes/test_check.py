@@ -1,0 +1,82 @@
+"""`check`: every shipped recipe passes it, and it finds offline what a run would trip over."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from curate.errors import RecipeError
+from curate.records import Question
+from curate.verifiers.router import Router
+from recipes.check import check
+from recipes.load import read, shipped
+
+RECIPE = """\
+name: mine
+sources:
+  - {{kind: jsonl, path: {path}, domain: math, columns: {{problem: {column}, answer: answer}}}}
+annotate: {{teacher: {{kind: openai, model: m, api_key_env: NO_SUCH_KEY}}}}
+"""
+
+
+def _recipe(folder: Path, path: str = "q.jsonl", column: str = "question") -> Path:
+    recipe = folder / "r.yaml"
+    recipe.write_text(RECIPE.format(path=path, column=column), "utf-8")
+    (folder / "q.jsonl").write_text(json.dumps({"question": "1 + 1?", "answer": "2"}) + "\n", "utf-8")
+    return recipe
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_every_shipped_recipe_is_valid(name: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VERISTILL_DATA", str(data_dir))
+    assert check(name).stages["ingest"]
+
+
+def test_the_starter_is_valid(tmp_path: Path) -> None:
+    starter = Path(__file__).resolve().parents[2] / "recipes/cli/starter.yaml"
+    copy = tmp_path / "recipe.yaml"
+    copy.write_text(starter.read_text("utf-8"), "utf-8")
+    assert check(str(copy)).name == "my-dataset"
+
+
+STARTER = Path(__file__).resolve().parents[2] / "recipes/cli/starter.yaml"
+
+
+def test_the_starter_judges_as_a_recipe_without_a_verify_block_does() -> None:
+    assert read(STARTER).verify == Router()
+
+
+def test_the_starter_s_commented_source_reads_your_own_file(tmp_path: Path) -> None:
+    """Its comment marks removed, the example in `sources:` is a source of math questions."""
+    text = re.sub(
+        r"^  # (- kind: jsonl|  )", r"  \1", STARTER.read_text("utf-8").split("\nclean:")[0], flags=re.MULTILINE
+    )
+    row = {"id": "a", "question": "1 + 1?", "answer": "2"}
+    (tmp_path / "questions.jsonl").write_text(json.dumps(row) + "\n", "utf-8")
+    (tmp_path / "r.yaml").write_text(text + "\nannotate: {teacher: fake}\n", "utf-8")
+    (question,) = read(tmp_path / "r.yaml").sources[1].read()
+    assert isinstance(question, Question)
+    assert (question.domain, question.problem, question.source_id) == ("math", "1 + 1?", "a")
+
+
+def test_it_says_what_would_be_done_and_what_is_not_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_SUCH_KEY", raising=False)
+    found = check(str(_recipe(tmp_path)))
+    assert found.stages["solve"] == "1 answer(s) per question from openai/m"
+    assert any("NO_SUCH_KEY" in note for note in found.notes)
+
+
+def test_a_missing_file_is_named_with_its_line(tmp_path: Path) -> None:
+    recipe = _recipe(tmp_path, path="qq.jsonl")
+    with pytest.raises(RecipeError) as caught:
+        check(str(recipe))
+    assert str(caught.value).startswith(f"{recipe}:3: sources[0].path: there is no file {tmp_path / 'qq.jsonl'}")
+
+
+def test_a_wrong_column_is_found_before_the_run(tmp_path: Path) -> None:
+    recipe = _recipe(tmp_path, column="questoin")
+    with pytest.raises(RecipeError) as caught:
+        check(str(recipe))
+    assert "questoin" in str(caught.value)
+    assert "question" in str(caught.value)

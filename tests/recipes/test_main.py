@@ -1,0 +1,85 @@
+"""How a verb's end becomes a message and an exit code."""
+
+import errno
+import re
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+
+from curate.errors import Failed, InputError, Prerequisite, RecipeError, Stopped
+from recipes.cli import main
+from sandbox import SandboxError
+
+
+@pytest.fixture(autouse=True)
+def _as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """`command` sets a variable and a signal's action for its process; the tests share one."""
+    monkeypatch.setenv("PYTHONSAFEPATH", "1")
+    action = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, action)
+
+
+def _ends(monkeypatch: pytest.MonkeyPatch, error: BaseException, *arguments: str) -> int:
+    def verb(**_: object) -> int:
+        raise error
+
+    monkeypatch.setattr(main, "app", verb)
+    return main.command(arguments or ("run", "mine.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (RecipeError("wrong", where="r.yaml:3", next="look there"), 2),
+        (InputError("wrong", where="q.jsonl:3", next="look there"), 2),
+        (Prerequisite("wrong", where="here", next="install it"), 3),
+        (Stopped("wrong", where="here", next="go on"), 4),
+        (Failed("wrong", where="here", next="again"), 1),
+        (SandboxError("wrong", next="enable it"), 3),
+        (OSError(errno.ENOSPC, "No space left on device", "/data/x"), 4),
+        (PermissionError(errno.EACCES, "Permission denied", "/data/x"), 2),
+    ],
+)
+def test_each_error_has_its_code_and_one_message(
+    error: Exception, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _ends(monkeypatch, error) == code
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.count("error: ") == 1
+    assert "Traceback" not in shown.err
+    where = getattr(error, "where", None) or getattr(error, "filename", None)
+    if where:
+        assert where in shown.err
+
+
+def test_an_interrupt_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for error in (KeyboardInterrupt(), typer.Abort()):
+        assert _ends(monkeypatch, error, "--root", "my data", "run", "mine.yaml") == 4
+        assert "veristill --root 'my data' run mine.yaml" in capsys.readouterr().err
+
+
+def test_a_defect_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _ends(monkeypatch, RuntimeError("boom")) == 1
+    text = capsys.readouterr().err
+    assert text.startswith("error: RuntimeError: boom\n")
+    assert "Traceback" not in text
+    kept = re.search(r"traceback in (\S+)", text)
+    assert kept
+    assert "in verb" in Path(kept[1]).read_text()
+    Path(kept[1]).unlink()
+
+
+def test_debug_shows_the_traceback(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _ends(monkeypatch, InputError("wrong"), "--debug", "run", "x") == 2
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_children_start_without_the_working_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYTHONSAFEPATH")
+    assert main.command(["version"]) == 0
+    assert main.os.environ["PYTHONSAFEPATH"] == "1"
