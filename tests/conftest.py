@@ -39,3 +39,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Name each missing part in the last lines of the run."""
     for part in sorted(set(_MISSING)):
         terminalreporter.write_line(f"not tested, missing: {part}")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start with the longest file: whoever runs files side by side must not begin it last."""
+    items.sort(key=lambda item: Path(item.path).name != "test_crash.py")

@@ -76,7 +76,7 @@ class Recording:
     def find(self, key: str, sample: int) -> dict[str, Any] | None:
         """The row recorded for a key and sample; None if there is none. Any thread."""
         high, low = _hash(key)
-        start, end = (int(np.searchsorted(self._rows["high"], np.uint64(high), side)) for side in ("left", "right"))
+        start, end = (int(np.searchsorted(self._keys, np.uint64(high), side)) for side in ("left", "right"))
         same = np.flatnonzero(self._rows["low"][start:end] == np.uint64(low)) + start
         for at in same[self._rows["nth"][same] == sample]:
             self._met[at] = True
@@ -136,6 +136,7 @@ class Recording:
         for name, column in (("offset", self._offset), ("length", self._length), ("line", self._line)):
             self._rows[name] = np.frombuffer(column, np.uint64)[order]
         self._rows["high"], self._rows["low"], self._rows["nth"] = high[order], low[order], nth[order]
+        self._keys = self._rows["high"].copy()  # of its own: searching a field of the rows would copy it each time
         self._met = np.zeros(len(order), bool)
         same = (self._rows["high"][1:] == self._rows["high"][:-1]) & (self._rows["low"][1:] == self._rows["low"][:-1])
         if self._sample is None:
