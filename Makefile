@@ -28,13 +28,16 @@ fmt: $(VENV)/.developing ## format the code
 	$(RUN)/ruff check --fix .
 	$(RUN)/ruff format .
 
-bench: $(VENV)/.developing ## rows per second, memory and disk of a run, on a few thousand rows
-	$(RUN)/python -P tests/bench/soak.py answers --rows 5000
-	$(RUN)/python -P tests/bench/soak.py tests --rows 500
+bench: $(VENV)/.developing ## rows per second, memory and disk of a run, and the sandbox beside its peers, in short
+	$(RUN)/python -P tests/bench/soak.py answers --rows 5000 --folder $(OUT)/bench-answers
+	$(RUN)/python -P tests/bench/soak.py tests --rows 500 --folder $(OUT)/bench-tests
+	$(RUN)/python -P tests/bench/sandbox_peers.py --programs 20 --rounds 1 --only fork,ours,python,bwrap
 
-soak: $(VENV)/.developing ## the same on the large inputs: 200,000 answers, and tests of up to 200 MB (hours)
-	$(RUN)/python -P tests/bench/soak.py answers
-	$(RUN)/python -P tests/bench/soak.py tests
+soak: $(VENV)/.developing ## the same at full size: 200,000 answers, tests of up to 200 MB, every peer of the sandbox (hours)
+	$(RUN)/python -P tests/bench/soak.py answers --folder $(OUT)/soak-answers
+	$(RUN)/python -P tests/bench/soak.py tests --folder $(OUT)/soak-tests
+	VERISTILL_SIZES=200 VERISTILL_LOAD=500 $(RUN)/python -m pytest -s tests/sandbox/test_sizes.py tests/sandbox/test_load.py
+	$(RUN)/python -P tests/bench/sandbox_peers.py --scaling
 
 docs: $(VENV)/.developing ## generate the reference from the code, build the site into site/
 	$(RUN)/python -P docs/generate.py
@@ -53,5 +56,5 @@ $(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.developing: pyproject.toml | $(VENV)/bin/python
-	$(PYTHON) -m pip --python $(RUN)/python install --quiet --disable-pip-version-check --editable '.[dev,gym]'
+	$(PYTHON) -m pip --python $(RUN)/python install --quiet --disable-pip-version-check --editable '.[dev,gym,view]'
 	@touch $(VENV)/.installed $@

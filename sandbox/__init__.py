@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sandbox.box import Sandbox
-    from sandbox.model import Assert, Call, Case, Limits, Outcome, Program, SandboxError, Stdin
+    from sandbox.model import Assert, Call, Case, Container, Limits, Outcome, Program, SandboxError, Stdin
 
-__all__ = ["Assert", "Call", "Case", "Limits", "Outcome", "Program", "Sandbox", "SandboxError", "Stdin"]
+__all__ = ["Assert", "Call", "Case", "Container", "Limits", "Outcome", "Program", "Sandbox", "SandboxError", "Stdin"]
 
 
 def __getattr__(name: str) -> Any:

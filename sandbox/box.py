@@ -2,20 +2,15 @@
 
 import asyncio
 import os
-import time
+import re
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
-from sandbox import evidence
-from sandbox.backends.namespaces import Namespaces
-from sandbox.lack import lacks
-from sandbox.model import Assert, Call, Case, Outcome, Program, SandboxError
-from sandbox.selftest import self_test
-from sandbox.verdict import BadTest, Facts, Finding, job, judge
-
-_LARGE = 1 << 20  # bytes of output from which comparing leaves the event loop to a thread
-_OURS = ("missing_module", "infrastructure")
+from sandbox.backends.choose import Choice, Setting, enter
+from sandbox.model import Container, Outcome, Program, SandboxError
+from sandbox.trial import Counts, Terms, Trial, needs_entry
 
 
 class Sandbox:
@@ -24,29 +19,50 @@ class Sandbox:
         async with Sandbox() as sandbox:
             outcome = await sandbox.run(Program(source=..., cases=[Stdin(input="3 4", expected="7")]))
 
-    `workers` tests run at once (default: one a core). Opening it proves, with programs that try it, that the isolation
-    holds, and raises SandboxError where it does not: there is no run without isolation. Open it in the main thread: the
-    end of that thread ends its processes.
+    `workers` programs run at once (default: one a core). In mode `fast` the tests of a program share a process as long
+    as they pass, and a share `audit` of the programs that passed runs again in mode `strict`, with a process for every
+    test (docs/reference/sandbox.md, "Modes"); `counts` says how they compare. `backend` "auto" takes Docker where an
+    engine answers (`DOCKER_HOST`) and its self-test passes, else namespaces. `packages` (pip requirements) can be
+    imported by tests besides those that judges usually have; `runtime` (such as runsc) and `image` are Docker's.
+
+    Opening it proves, with programs that try it, that the isolation holds, and raises SandboxError where it does not:
+    there is no run without isolation. Open it in the main thread: the end of that thread ends its processes.
     """
 
-    def __init__(self, backend: Literal["auto", "namespaces"] = "auto", workers: int | None = None) -> None:
-        if backend not in ("auto", "namespaces"):
-            raise SandboxError(f"there is no sandbox backend '{backend}'", next="use 'auto' or 'namespaces'")
-        self._count = workers if workers is not None else len(os.sched_getaffinity(0))
-        self._open: Namespaces | None = None
+    def __init__(
+        self,
+        backend: Literal["auto", "docker", "namespaces"] = "auto",
+        workers: int | None = None,
+        *,
+        mode: Literal["fast", "strict"] = "fast",
+        audit: float = 0.02,
+        packages: Sequence[str] = (),
+        container: Container = Container(),  # noqa: B008 - frozen
+    ) -> None:
+        count = workers if workers is not None else len(os.sched_getaffinity(0))
+        self._setting = Setting(backend, count, tuple(packages), container)
+        self._setting.check()
+        if mode not in ("fast", "strict"):
+            raise SandboxError(f"there is no sandbox mode '{mode}'", next="use 'fast' or 'strict'")
+        self._mode, self._audit = mode, audit
+        self.counts = Counts()
+        self._open: Choice | None = None
         self._stack = AsyncExitStack()
         self._runner: asyncio.Runner | None = None
 
     @property
     def backend(self) -> str:
-        """The name of the backend in use: `namespaces`."""
-        return Namespaces.name
+        """The name of the backend in use, `docker` or `namespaces`; before it is open, of the one asked for."""
+        return self._setting.backend if self._open is None else self._open.backend.name
+
+    @property
+    def why(self) -> str:
+        """Why it is this backend, for people; empty before it is open."""
+        return "" if self._open is None else self._open.why
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
-            backend = await stack.enter_async_context(Namespaces(self._count))
-            await self_test(backend)
-            self._open = backend
+            self._open = await enter(stack, self._setting)
             self._stack = stack.pop_all()
         return self
 
@@ -89,106 +105,14 @@ class Sandbox:
         """
         if self._open is None:
             raise SandboxError("the sandbox is not open", next="use it as 'async with Sandbox() as sandbox:'")
-        if program.entry is None and any(isinstance(case, Call) for case in program.cases):
+        if needs_entry(program):
             raise ValueError("a program with Call cases needs `entry`, the name of the function to call")
-        tally = _Tally(program, self.backend)
-        for number, case in enumerate(program.cases):
-            finding = await self._one(program, case, tally)
-            if not tally.take(number, case, finding) and program.stop_first:
-                break
-        return tally.outcome()
-
-    async def _one(self, program: Program, case: Case, tally: "_Tally") -> Finding:
-        """One test. What breaks in the sandbox itself is a finding too, and never one about the program."""
-        try:
-            facts = await self._facts(program, case)
-            tally.measure(facts)
-            if len(facts.stdout) + len(facts.report) > _LARGE:
-                finding = await asyncio.to_thread(judge, case, facts, program.limits)
-            else:
-                finding = judge(case, facts, program.limits)
-            return _proven(program, case, finding)
-        except BadTest as bad:
-            return await self._bad_test(program, case, str(bad))
-        except (SandboxError, ValueError) as error:
-            return Finding("infrastructure", {"message": evidence.message(str(error))})
-
-    async def _facts(self, program: Program, case: Case) -> Facts:
-        assert self._open is not None
-        return await self._open.run(job(program, case), program.limits)
-
-    async def _bad_test(self, program: Program, case: Case, said: str) -> Finding:
-        """Prove that a test does not compile, by an empty program that cannot have said so."""
-        empty = program.model_copy(update={"source": ""})
-        try:
-            judge(case, await self._facts(empty, case), program.limits)
-        except BadTest:
-            return Finding("infrastructure", {"message": f"the test does not compile: {said}"})
-        return Finding("runtime_error", {"message": "the program reported a failure that did not happen"})
+        choice, setting = self._open, self._setting
+        asked_for = frozenset(name_of(one) for one in setting.packages)
+        terms = Terms(choice.backend, self._mode, self._audit, choice.modules, asked_for, self.counts)
+        return await Trial(program, terms).outcome()
 
 
-def _proven(program: Program, case: Case, finding: Finding) -> Finding:
-    """A module is missing only where the program or its test imports it: a program may say so of any module."""
-    if finding.reason != "missing_module":
-        return finding
-    module = finding.evidence["module"]
-    texts = [program.source, *([case.code] if isinstance(case, Assert) else [])]
-    if any(lacks(text, module) for text in texts):
-        return finding
-    return Finding("runtime_error", {"message": f"the program found no module {module}, which it does not import"})
-
-
-class _Tally:
-    """Adds up findings to an Outcome."""
-
-    def __init__(self, program: Program, backend: str) -> None:
-        self._program, self._backend = program, backend
-        self._failed: tuple[Finding, dict[str, Any]] | None = None
-        self._broken: tuple[Finding, dict[str, Any]] | None = None
-        self._passed = self._run = 0
-        self._cpu_s = self._peak_mb = 0.0
-        self._started = time.monotonic()
-
-    def measure(self, facts: Facts) -> None:
-        self._cpu_s += facts.cpu_s
-        self._peak_mb = max(self._peak_mb, facts.peak_mb)
-
-    def take(self, number: int, case: Case, finding: Finding) -> bool:
-        """Count one test; whether it passed."""
-        self._run += 1
-        if finding.reason == "ok":
-            self._passed += 1
-            return True
-        found = finding, {"test": number, **_given(case), **finding.evidence}
-        if finding.reason in _OURS:
-            self._broken = self._broken or found
-        else:
-            self._failed = self._failed or found
-        return False
-
-    def outcome(self) -> Outcome:
-        total = len(self._program.cases)
-        nothing = Finding("infrastructure"), {"message": "the program has no tests"}
-        # A test that failed decides, whatever became of the others; one that we could not run leaves it open.
-        worst = self._failed or self._broken or (nothing if total == 0 else None)
-        return Outcome(
-            status="pass" if worst is None else "fail" if self._failed else "error",
-            reason="ok" if worst is None else worst[0].reason,
-            passed=self._passed,
-            run=self._run,
-            total=total,
-            weaker=any(isinstance(case, Assert) for case in self._program.cases),
-            evidence={} if worst is None else worst[1],
-            measured={
-                "cpu_s": round(self._cpu_s, 4),
-                "wall_s": round(time.monotonic() - self._started, 4),
-                "peak_mb": round(self._peak_mb, 1),
-                "backend": self._backend,
-            },
-        )
-
-
-def _given(case: Case) -> dict[str, str]:
-    if isinstance(case, Assert):
-        return {"input": evidence.shown(case.code)}
-    return {"input": evidence.value(list(case.args)) if isinstance(case, Call) else evidence.shown(case.input)}
+def name_of(requirement: str) -> str:
+    """The module that a pip requirement most likely brings."""
+    return re.split(r"[^A-Za-z0-9._-]", requirement.strip(), maxsplit=1)[0].replace("-", "_")

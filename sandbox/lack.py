@@ -1,16 +1,29 @@
-"""Whether a module that a program is said to miss is one that it imports and that this Python does not have."""
+"""Whether a module that a program is said to miss is one that it imports and that is not there."""
 
 import ast
 import sys
-from collections.abc import Iterator
-from importlib.machinery import PathFinder
-from pathlib import Path
+from collections.abc import Container, Iterator
 
+from sandbox.packages import USUAL
+
+# The modules of `packages.USUAL` that are not named as their packages are.
+_IMPORTED_AS = {
+    "more-itertools": "more_itertools",
+    "z3-solver": "z3",
+    "scikit-learn": "sklearn",
+    "ac-library-python": "atcoder",
+}
+_USUAL = frozenset(_IMPORTED_AS.get(name, name) for name in USUAL)
 _IMPORTERS = ("__import__", "import_module")
 
 
-def lacks(source: str, module: str) -> bool:
-    """Whether `source` imports `module`, by a statement or a literal name, and no folder that tests see has it."""
+def usual(module: str) -> bool:
+    """Whether judges of programming problems usually have a module: to miss it is our lack, not the program's error."""
+    return module in _USUAL
+
+
+def lacks(source: str, module: str, there: Container[str]) -> bool:
+    """Whether `source` imports `module`, by a statement or a literal name, and it is not among those `there`."""
     if not module.isidentifier() or module not in source:
         return False
     if module in sys.builtin_module_names or module in sys.stdlib_module_names:
@@ -21,7 +34,7 @@ def lacks(source: str, module: str) -> bool:
         return False
     if module not in {name.partition(".")[0] for name in _imported(tree)}:
         return False
-    return PathFinder.find_spec(module, _folders()) is None
+    return module not in there
 
 
 def _imported(tree: ast.Module) -> Iterator[str]:
@@ -40,8 +53,3 @@ def _name(function: ast.expr) -> str:
     if isinstance(function, ast.Attribute):
         return function.attr
     return function.id if isinstance(function, ast.Name) else ""
-
-
-def _folders() -> list[str]:
-    """Where installed packages lie: not the project's own folders, which no test sees."""
-    return [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages", "lib-dynload")]

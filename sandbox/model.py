@@ -22,6 +22,13 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
 
+class Container(_Frozen):
+    """Of the backend `docker`: the engine's `runtime` (such as runsc), and an `image` with Python instead of ours."""
+
+    runtime: str | None = None
+    image: str | None = None
+
+
 class Limits(_Frozen):
     """Limits of one test. CPU time decides; wall time only backs it up, so a busy machine changes no verdict."""
 
@@ -43,28 +50,36 @@ class Stdin(_Frozen):
 class Call(_Frozen):
     """Call the program's `entry` (a function, or a method of `class Solution`) with `args`; compare the value.
 
-    `args` and `expected` are JSON values.
+    `args` and `expected` are JSON values, compared by `Program.compare`. With `equality` `python` they are values of
+    Python's built-in types (tuples, sets, bytes, any keys), and the value must equal `expected` by Python's `==`.
     """
 
     kind: Literal["call"] = "call"
     args: Sequence[Any]
     expected: Any
+    equality: Literal["json", "python"] = "json"
 
 
 class Assert(_Frozen):
-    """Run `code` after the program, in the same process; it passes when it runs to its end. The weaker kind."""
+    """Run `code` after the program, in the same process; it passes when it runs to its end.
+
+    Where `code` is assert statements on calls of the program, only the calls run inside and the values are judged
+    outside (`sandbox.asserts`), with the same verdict. Anything else runs inside as it stands: the weaker kind.
+    """
 
     kind: Literal["assert"] = "assert"
     code: str
 
 
 Case = Stdin | Call | Assert
+Compare = Literal["token", "lcb", "exact"]  # see sandbox.compare
 
 
 class Program(_Frozen):
     """A program and its tests. `entry` names the function for Call cases.
 
-    `stop_first` ends at the first test that does not pass; False runs all, for a pass rate.
+    `stop_first` ends at the first test that does not pass; False runs all, for a pass rate. `compare` chooses the rules
+    by which outputs and returned values are compared.
     """
 
     source: str
@@ -72,6 +87,7 @@ class Program(_Frozen):
     entry: str | None = None
     limits: Limits = Limits()
     stop_first: bool = True
+    compare: Compare = "token"
 
 
 Status = Literal["pass", "fail", "error"]
@@ -94,6 +110,6 @@ class Outcome(_Frozen):
     passed: int = 0
     run: int = 0
     total: int = 0
-    weaker: bool = False  # True: decided by assert-style tests that ran inside the process
+    weaker: bool = False  # True: decided by assert-style tests that ran inside the process as they stand
     evidence: dict[str, Any] = Field(default_factory=dict)
     measured: dict[str, Any] = Field(default_factory=dict)

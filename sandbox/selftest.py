@@ -1,10 +1,10 @@
 """Programs that try the isolation before anything else runs in it: what a sandbox says of itself is not enough."""
 
 import json
-from typing import Protocol
 
+from sandbox.batch import single
+from sandbox.frames import Backend, Facts
 from sandbox.model import Limits, Program, SandboxError, Stdin
-from sandbox.verdict import Facts, Job, job
 
 _PROBE = r"""
 import json, os, socket
@@ -34,11 +34,7 @@ _QUICK = Limits(cpu_s=5.0, wall_s=20.0, memory_mb=512, output_mb=1)
 _SHORT = Limits(cpu_s=0.1, wall_s=5.0, memory_mb=512, output_mb=1)
 
 
-class _Backend(Protocol):
-    async def run(self, job: Job, limits: Limits) -> Facts: ...
-
-
-async def self_test(backend: _Backend) -> None:
+async def self_test(backend: Backend) -> None:
     """Raise SandboxError unless a program that inspects its cell finds it closed, and one that loops is ended."""
     facts = await _run(backend, _PROBE, _QUICK)
     try:
@@ -56,6 +52,7 @@ async def self_test(backend: _Backend) -> None:
         raise SandboxError(f"the sandbox does not end a program that loops: {facts.end} {facts.code}")
 
 
-async def _run(backend: _Backend, source: str, limits: Limits) -> Facts:
+async def _run(backend: Backend, source: str, limits: Limits) -> Facts:
     program = Program(source=source, cases=[Stdin(input="", expected="")])
-    return await backend.run(job(program, program.cases[0]), limits)
+    (facts,) = await backend.run(single(program, 0), limits)
+    return facts

@@ -5,44 +5,15 @@ own report only tells apart the kinds of failure that it has confessed to.
 """
 
 import json
-import marshal
 import math
 import signal
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sandbox import evidence
+from sandbox import evidence, typed
+from sandbox.asserts import Plan, decide, plan
 from sandbox.compare import Unreadable, read_report, same_output, same_value
+from sandbox.frames import Facts
 from sandbox.model import Assert, Call, Case, Limits, Program, Reason, SandboxError, Stdin
-
-
-@dataclass(frozen=True)
-class Job:
-    """One test as a backend needs it; the expected output is not in it. `kind`: `stdin`, `call` or `assert`."""
-
-    kind: str
-    source: bytes
-    data: bytes  # standard input, marshalled arguments, or the test's statements
-    entry: str | None
-
-
-@dataclass(frozen=True)
-class Facts:
-    """How a test ended. `end`: `exit` or `signal` with its `code`, or the limit it was killed for.
-
-    `finished`: assert statements are proven to have run to their end. `starved`: the machine ran out of memory.
-    `report` and `stdout` are bytes that the program may have made up.
-    """
-
-    end: str
-    code: int
-    cpu_s: float
-    wall_s: float
-    peak_mb: float
-    finished: bool
-    starved: bool
-    report: bytes
-    stdout: bytes
 
 
 class Finding(NamedTuple):
@@ -61,20 +32,9 @@ _LIMITS: dict[str, tuple[Reason, str]] = {
 _NO_MORE_PROCESSES = ("BlockingIOError: [Errno 11]", "RuntimeError: can't start new thread")
 
 
-def job(program: Program, case: Case) -> Job:
-    """What a backend is given of a test. Raises ValueError for arguments that are not JSON values."""
-    source = program.source.encode("utf-8", "surrogatepass")
-    if isinstance(case, Stdin):
-        return Job("stdin", source, case.input.encode("utf-8", "surrogatepass"), None)
-    if isinstance(case, Call):
-        if program.entry is None:
-            raise ValueError("a program with Call cases needs `entry`, the name of the function to call")
-        return Job("call", source, marshal.dumps(list(case.args)), program.entry)
-    return Job("assert", source, case.code.encode("utf-8", "surrogatepass"), program.entry)
-
-
-def judge(case: Case, facts: Facts, limits: Limits) -> Finding:
+def judge(case: Case, facts: Facts, program: Program) -> Finding:
     """What became of one test. Raises SandboxError where the machine, not the program, ended it."""
+    limits = program.limits
     if facts.end in _LIMITS:
         reason, text = _LIMITS[facts.end]
         return Finding(reason, {"message": text.format(limits=limits)})
@@ -83,30 +43,60 @@ def judge(case: Case, facts: Facts, limits: Limits) -> Finding:
         return Finding(reason, {"message": text.format(limits=limits)})
     if facts.end == "signal":
         return _killed(facts, limits)
-    if isinstance(case, Call) and len(facts.report) > 1 << 20 and len(facts.report) > _longest_report(case):
+    planned = plan(case.code, program.entry) if isinstance(case, Assert) else None
+    if (isinstance(case, Call) or planned) and len(facts.report) > _longest_report(case):
         text = facts.report[: 4 * evidence.LONGEST].decode("utf-8", "replace").removeprefix('["value", ')
-        return Finding("wrong_answer", {"expected": evidence.value(case.expected), "got": evidence.shown(text)})
+        return Finding("wrong_answer", {**_wanted(case), "got": evidence.shown(text)})
     report = _report(facts)
     if report[0] == "value" and len(report) == 2 and isinstance(case, Call):
-        return _returned(case, report[1])
-    if report[0] == "not json" and isinstance(case, Call):
-        return Finding(
-            "wrong_answer", {"got": evidence.message(_word(report)), "expected": evidence.value(case.expected)}
-        )
+        return _returned(case, report[1], program)
+    if report[0] == "not json" and (isinstance(case, Call) or planned):
+        return Finding("wrong_answer", {"got": evidence.message(_word(report)), **_wanted(case)})
+    if planned:
+        return _claimed(planned, report, facts.code)
     if facts.finished and isinstance(case, Assert):
         return Finding("ok")
     if facts.code == 0 and isinstance(case, Stdin):
-        return _printed(case, facts.stdout)
+        return _printed(case, facts.stdout, program)
     return _failed(report, facts.code)
 
 
-def _longest_report(case: Call) -> float:
+def _claimed(planned: Plan, report: list[Any], code: int) -> Finding:
+    """What the values of assert statements say: the first claim that is broken, or else why some are missing."""
+    well_formed = report[0] == "values" and len(report) == 3 and isinstance(report[1], list)
+    if not well_formed:
+        return _failed(report, code)
+    try:
+        broken, decided = decide(planned, report[1])
+    except Unreadable as error:
+        return Finding("wrong_answer", {"message": f"a value cannot be read: {error}"})
+    if broken:
+        expected = {} if broken.expected is None else {"expected": broken.expected}
+        message = evidence.message(f"AssertionError in: assert {broken.text}")
+        return Finding("wrong_answer", {**expected, "got": evidence.message(broken.got), "message": message})
+    if decided and report[2] is None and code == 0:
+        return Finding("ok")
+    raised = report[2]
+    return _failed(raised if isinstance(raised, list) and raised and isinstance(raised[0], str) else ["nothing"], code)
+
+
+def _wanted(case: Case) -> dict[str, str]:
+    if not isinstance(case, Call):
+        return {}
+    show = typed.shown if case.equality == "python" else evidence.value
+    return {"expected": show(case.expected)}
+
+
+def _longest_report(case: Case) -> float:
     """Bytes of a report that can still match: reading a longer one would only let a program use up our memory.
 
     A number or a mark of the expected value may be written up to 32 times as long.
     """
+    if isinstance(case, Assert):
+        return (1 << 20) + 32 * len(case.code)
     try:
-        return (1 << 20) + 32 * len(json.dumps(case.expected))
+        expected = case.expected if isinstance(case, Call) else ""
+        return (1 << 20) + 32 * len(repr(expected) if _is_python(case) else json.dumps(expected))
     except (ValueError, TypeError, RecursionError):  # too long a number, no JSON, too deep: nothing to measure it by
         return math.inf
 
@@ -131,14 +121,26 @@ def _killed(facts: Facts, limits: Limits) -> Finding:
     return Finding("runtime_error", {"signal": name, "message": f"killed by {name}"})
 
 
-def _returned(case: Call, got: Any) -> Finding:
-    if same_value(case.expected, got):
-        return Finding("ok")
-    return Finding("wrong_answer", {"expected": evidence.value(case.expected), "got": evidence.value(got)})
+def _is_python(case: Case) -> bool:
+    return isinstance(case, Call) and case.equality == "python"
 
 
-def _printed(case: Stdin, got: bytes) -> Finding:
-    if same_output(case.expected, got):
+def _returned(case: Call, got: Any, program: Program) -> Finding:
+    if not _is_python(case):
+        if same_value(case.expected, got, program.compare):
+            return Finding("ok")
+        return Finding("wrong_answer", {**_wanted(case), "got": evidence.value(got)})
+    try:
+        value = typed.read(got)
+        if bool(case.expected == value):
+            return Finding("ok")
+    except (Unreadable, RecursionError, ArithmeticError) as error:
+        return Finding("wrong_answer", {**_wanted(case), "message": f"the value cannot be read: {error}"})
+    return Finding("wrong_answer", {**_wanted(case), "got": evidence.message(typed.shown(value))})
+
+
+def _printed(case: Stdin, got: bytes, program: Program) -> Finding:
+    if same_output(case.expected, got, program.compare):
         return Finding("ok")
     text = got[: 4 * evidence.LONGEST + 4].decode("utf-8", "replace")
     return Finding("wrong_answer", {"expected": evidence.shown(case.expected), "got": evidence.shown(text)})

@@ -5,6 +5,7 @@ Standard library only, because it also runs inside the sandbox's zygote.
 
 import ctypes
 import os
+import select
 import signal
 import struct
 import sys
@@ -18,11 +19,16 @@ _CHUNK = 1 << 20
 
 
 def die_with_parent() -> None:
-    """Have the kernel SIGKILL this process when the thread that started it ends; exits at once if that came first."""
+    """Have the kernel SIGKILL this process when the thread that started it ends; exits at once if that came first.
+
+    The first process of a container has no such parent (`PARENT` is 0): it ends when its standard input does.
+    """
+    parent = os.environ.get(PARENT)
+    if parent == "0":
+        return
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
-    parent = os.environ.get(PARENT)
     if parent is not None and os.getppid() != int(parent):
         os._exit(1)
 
@@ -56,14 +62,16 @@ def read_frame(fd: int) -> bytes | None:
 
 def write_frame(fd: int, body: bytes) -> None:
     """Write one frame to `fd`."""
-    for part in (_LENGTH.pack(len(body)), body):
-        view = memoryview(part)
+    head = _LENGTH.pack(len(body))
+    written = os.writev(fd, (head, memoryview(body)[:_CHUNK]))  # at once: each write wakes whoever relays it
+    for part, done in ((head, written), (body, max(0, written - len(head)))):
+        view = memoryview(part)[done:]
         while view:
             view = view[os.write(fd, view[:_CHUNK]) :]
 
 
-def serve(handle: Callable[[bytes], bytes]) -> None:
-    """Answer jobs until the parent closes the pipe.
+def serve(handle: Callable[[bytes], bytes], *, lease_s: float | None = None) -> None:
+    """Answer jobs until the parent closes the pipe, or sends nothing for `lease_s` seconds.
 
     `handle` should turn every expected failure into an answer: what it raises ends this process with a traceback on
     stderr, and the parent gives the job to a fresh worker once.
@@ -71,7 +79,7 @@ def serve(handle: Callable[[bytes], bytes]) -> None:
     die_with_parent()
     jobs, answers = private_pipes()
     write_frame(answers, READY)
-    while (job := read_frame(jobs)) is not None:
+    while (lease_s is None or select.select([jobs], [], [], lease_s)[0]) and (job := read_frame(jobs)) is not None:
         write_frame(answers, handle(job))
     sys.stderr.flush()
 

@@ -6,26 +6,21 @@ other side of the pipe).
 """
 
 import asyncio
-import contextlib
-import os
-import resource
-import signal
+import math
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
+from sandbox.launch import Channel, Launch, processes
 from sandbox.model import SandboxError
-from sandbox.worker_loop import PARENT, READY
+from sandbox.worker_loop import READY
 
 _HEAD = 8  # bytes of a frame's length, as `worker_loop` writes it
+_SMALL = 1 << 16  # bytes; a job below goes out in one write, since each wakes whoever relays it
 _LONGEST = 2 << 30  # bytes; a longer answer is a broken worker
 _START_S = 120.0  # a start imports libraries, perhaps on a busy machine
-_TICK_S = 1.0 / os.sysconf("SC_CLK_TCK")
 _LOOK_S = (0.02, 0.25)  # the shortest and longest pause between two looks at a running job's clock
-_TAIL = 8192  # bytes of stderr kept for error messages
-_CHUNK = 1 << 20  # bytes of a pipe read ahead
 
 
 class JobTimeout(Exception):
@@ -49,25 +44,23 @@ class _Died(Exception):
 
 
 class Workers:
-    """A pool of at most `count` processes running `command`, started when first needed.
+    """A pool of at most `count` workers, started when first needed: processes that run `command`, or what it launches.
 
-    `memory_bytes` is each worker's address-space limit (RLIMIT_AS). `env` is the whole environment of the workers
+    Of processes, `memory_bytes` is each worker's address-space limit (RLIMIT_AS), and `env` the whole environment
     (None: this process's own); `PYTHONSAFEPATH` is always set. A worker is retired after `max_jobs` jobs. Use it
     as an async context manager, on the loop of one thread: the workers die with that thread.
     """
 
     def __init__(
         self,
-        command: Sequence[str],
+        command: Sequence[str] | Launch,
         *,
         count: int,
         memory_bytes: int | None = None,
         env: Mapping[str, str] | None = None,
         max_jobs: int | None = None,
     ) -> None:
-        self._command = list(command)
-        self._memory = memory_bytes
-        self._env = {**(os.environ if env is None else env), "PYTHONSAFEPATH": "1", PARENT: str(os.getpid())}
+        self._launch = command if callable(command) else processes(command, memory_bytes=memory_bytes, env=env)
         self._max_jobs = max_jobs
         self._slots = asyncio.Semaphore(count)
         self._idle: list[_Worker] = []
@@ -124,7 +117,7 @@ class Workers:
             if worker.alive:
                 return worker
             self._bury(worker)  # it died while idle: nobody's job is lost
-        worker = _Worker(await self._spawn())
+        worker = _Worker(await self._launch())
         self._living.add(worker)
         try:
             await worker.hello()
@@ -132,25 +125,6 @@ class Workers:
             self._bury(worker)
             raise
         return worker
-
-    async def _spawn(self) -> asyncio.subprocess.Process:
-        pipe = asyncio.subprocess.PIPE
-        try:
-            process = await asyncio.create_subprocess_exec(
-                *self._command,
-                stdin=pipe,
-                stdout=pipe,
-                stderr=pipe,
-                env=self._env,
-                start_new_session=True,
-                limit=_CHUNK,
-            )
-        except OSError as error:
-            raise SandboxError(f"cannot start a worker ({self._command[0]}): {error}") from error
-        if self._memory is not None:
-            with contextlib.suppress(ProcessLookupError):  # already dead: `hello` says why
-                resource.prlimit(process.pid, resource.RLIMIT_AS, (self._memory, self._memory))
-        return process
 
     def _bury(self, worker: "_Worker") -> None:
         """Kill at once, and reap in the background: this also runs while a task is being cancelled."""
@@ -164,19 +138,15 @@ class Workers:
 
 
 class _Worker:
-    """One process and the talk with it."""
+    """A channel and the talk over it, in frames."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stdin and process.stdout and process.stderr
-        self._process = process
-        self._jobs_in, self._answers, self._errors = process.stdin, process.stdout, process.stderr
-        self._tail = b""
-        self._listener = asyncio.get_running_loop().create_task(self._listen())
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
         self.jobs = 0
 
     @property
     def alive(self) -> bool:
-        return self._process.returncode is None and not self._answers.at_eof()
+        return self._channel.alive
 
     async def hello(self) -> None:
         """Wait until the worker is ready. Raises SandboxError with what it wrote to stderr."""
@@ -184,20 +154,30 @@ class _Worker:
             async with asyncio.timeout(_START_S):
                 first = await self._frame()
         except TimeoutError:
-            raise SandboxError(f"a worker was not ready after {_START_S:.0f} s: {self._said()}") from None
+            raise SandboxError(f"a worker was not ready after {_START_S:.0f} s: {self._channel.said()}") from None
         except _Died as died:
             raise SandboxError(f"a worker does not start: {died}") from None
         if first != READY:
             raise SandboxError(f"a worker does not speak the protocol: {first[:80]!r}")
 
     async def ask(self, job: bytes, cpu_s: float, wall_s: float) -> bytes:
+        """The answer. Raises JobTimeout or _Died; after either, the worker is of no more use."""
         self.jobs += 1
+        if cpu_s == math.inf:  # whoever watches the clock is inside
+            try:
+                async with asyncio.timeout(wall_s):
+                    return await self._exchange(job)
+            except TimeoutError:
+                raise JobTimeout("wall") from None
+        return await self._watched(job, cpu_s, wall_s)
+
+    async def _watched(self, job: bytes, cpu_s: float, wall_s: float) -> bytes:
         exchange = asyncio.get_running_loop().create_task(self._exchange(job))
-        started, cpu_before = time.monotonic(), self._cpu()
+        started, cpu_before = time.monotonic(), self._channel.cpu_s()
         try:
             while True:
                 wall_left = wall_s - (time.monotonic() - started)
-                cpu_left = cpu_s - (self._cpu() - cpu_before)
+                cpu_left = cpu_s - (self._channel.cpu_s() - cpu_before)
                 pause = min(max(_LOOK_S[0], min(cpu_left, wall_left)), _LOOK_S[1])
                 done, _ = await asyncio.wait([exchange], timeout=pause)
                 if done:
@@ -211,61 +191,25 @@ class _Worker:
                 exchange.cancel()
 
     def kill(self) -> None:
-        if self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+        self._channel.kill()
 
     async def reap(self) -> None:
-        """Wait for the end of a killed worker, so that it leaves no zombie and no pipe."""
-        self._jobs_in.close()
-        await self._process.wait()
-        self._listener.cancel()
-        transport: asyncio.SubprocessTransport = self._process._transport  # type: ignore[attr-defined]
-        transport.close()  # a grandchild that still holds a pipe must not keep it open here
+        """Wait for the end of a killed worker, so that nothing of it is left."""
+        await self._channel.reap()
 
     async def _exchange(self, job: bytes) -> bytes:
         try:
-            self._jobs_in.write(len(job).to_bytes(_HEAD, "big"))
-            self._jobs_in.write(job)
-            await self._jobs_in.drain()
-        except (BrokenPipeError, ConnectionResetError):
-            raise _Died(await self._end()) from None
+            head = len(job).to_bytes(_HEAD, "big")
+            await self._channel.send(*((head + job,) if len(job) < _SMALL else (head, job)))
+        except ConnectionError:
+            raise _Died(await self._channel.ended()) from None
         return await self._frame()
 
     async def _frame(self) -> bytes:
         try:
-            size = int.from_bytes(await self._answers.readexactly(_HEAD), "big")
+            size = int.from_bytes(await self._channel.receive(_HEAD), "big")
             if size > _LONGEST:
                 raise _Died(f"it announced an answer of {size} bytes")
-            return await self._answers.readexactly(size)
-        except (asyncio.IncompleteReadError, ConnectionResetError):
-            raise _Died(await self._end()) from None
-
-    async def _end(self) -> str:
-        """How the process ended: its pipe is closed already, so it is killed if it has not ended by itself."""
-        try:
-            async with asyncio.timeout(1.0):
-                code = await self._process.wait()
-                await self._listener
-        except TimeoutError:
-            self.kill()
-            code = await self._process.wait()
-        if code < 0:
-            return signal.Signals(-code).name if -code in signal.valid_signals() else f"signal {-code}"
-        return f"exit {code}: {self._said()}"
-
-    def _said(self) -> str:
-        return self._tail.decode("utf-8", "replace").strip() or "it wrote nothing to stderr"
-
-    async def _listen(self) -> None:
-        while part := await self._errors.read(_TAIL):
-            self._tail = (self._tail + part)[-_TAIL:]
-
-    def _cpu(self) -> float:
-        """CPU seconds of the process, its threads and those of its children that it has waited for (10 ms steps)."""
-        try:
-            stat = Path(f"/proc/{self._process.pid}/stat").read_bytes()
-        except OSError:
-            return 0.0
-        fields = stat.rpartition(b")")[2].split()
-        return sum(int(field) for field in fields[11:15]) * _TICK_S  # utime stime cutime cstime, proc(5)
+            return await self._channel.receive(size)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            raise _Died(await self._channel.ended()) from None

@@ -1,10 +1,12 @@
 """Fixtures of all rooms: where the real data lies, and which missing system parts turn a skip into a failure."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.engine import Engine, missing_part
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -25,6 +27,24 @@ def data_dir() -> Path:
     if not folder.is_dir():
         _missing("real data (set VERISTILL_DATA to its folder)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def own_engine() -> Iterator[Engine]:
+    """A Docker daemon of this process, which a test may kill and start again."""
+    if part := missing_part():
+        _missing(part)
+    with Engine() as engine:
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def engine(request: pytest.FixtureRequest) -> str:
+    """The url of a Docker engine: `DOCKER_HOST`, or a daemon of this process's own."""
+    if url := os.environ.get("DOCKER_HOST"):
+        return url
+    own: Engine = request.getfixturevalue("own_engine")
+    return own.url
 
 
 def _missing(part: str) -> None:

@@ -5,18 +5,18 @@ refuses a step, `run` raises SandboxError.
 """
 
 import json
-import math
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from sandbox.inside.wire import pack, unpack
+from sandbox.backends.exchange import exchange
+from sandbox.frames import Facts, Job
 from sandbox.model import Limits, SandboxError
-from sandbox.verdict import Facts, Job
-from sandbox.workers import JobCrashed, JobTimeout, Workers
+from sandbox.packages import added, installed
+from sandbox.workers import Workers
 
 _ZYGOTE = Path(__file__).parent.parent / "zygote.py"
 # Not -I, which would ignore PYTHONHASHSEED; the environment below holds nothing else that Python reads.
@@ -32,8 +32,7 @@ _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
 }
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store")
-_PATIENCE_S = 60.0  # for a zygote that hangs: a test itself is watched, and ended long before
-_TRIES = 2  # of a test whose zygote hangs
+_INSTALLED, _ADDED = "/site", "/packages"  # where packages lie inside
 
 
 class Namespaces:
@@ -41,8 +40,8 @@ class Namespaces:
 
     name = "namespaces"
 
-    def __init__(self, workers: int) -> None:
-        self._workers = Workers(_command(), count=workers, env=_ENVIRONMENT)
+    def __init__(self, workers: int, *, packages: Sequence[str] = ()) -> None:
+        self._workers = Workers(_command(packages), count=workers, env=_ENVIRONMENT)
 
     async def __aenter__(self) -> Self:
         await self._workers.__aenter__()
@@ -53,61 +52,32 @@ class Namespaces:
     ) -> None:
         await self._workers.__aexit__(kind, error, trace)
 
-    async def run(self, job: Job, limits: Limits) -> Facts:
-        """Run one test and say how it ended.
-
-        Raises SandboxError where no zygote can start, or the test's zygotes broke (a defect or a sick machine).
-        """
-        idle_s = limits.wall_s if limits.wall_s is not None else 3 * limits.cpu_s + 5
-        header = {
-            "kind": job.kind,
-            "entry": job.entry,
-            "limits": {
-                "cpu_s": limits.cpu_s,
-                "idle_s": idle_s,
-                "memory": limits.memory_mb << 20,
-                "output": limits.output_mb << 20,
-                "processes": limits.processes,
-            },
-        }
-        message = pack(json.dumps(header).encode(), job.source, job.data)
-        patience = _PATIENCE_S + 10 * (idle_s + limits.cpu_s)
-        for _ in range(_TRIES):
-            try:
-                answer = await self._workers.run(message, cpu_s=math.inf, wall_s=patience)
-            except JobTimeout:
-                continue
-            except JobCrashed as crashed:
-                what = f"the sandbox broke twice on one test: {crashed.how[-500:]}"
-                raise SandboxError(what, next=_advice(crashed.how)) from None
-            except SandboxError as error:
-                raise SandboxError(f"no sandbox can start here: {error.what}", next=_advice(error.what)) from None
-            facts, report, stdout = unpack(answer)
-            return Facts(**json.loads(facts), report=report, stdout=stdout)
-        raise SandboxError(f"a test had no answer after {patience:.0f} s, twice")
+    async def run(self, job: Job, limits: Limits) -> list[Facts]:
+        """See `Backend`."""
+        return await exchange(self._workers, job, limits, _advice)
 
 
-def _command() -> list[str]:
+def _command(packages: Sequence[str]) -> list[str]:
     if sys.platform != "linux":
         raise SandboxError(f"this sandbox needs Linux, and this is {sys.platform}", next="run it on a Linux machine")
     if platform.machine() not in ("x86_64", "aarch64"):
         raise SandboxError(f"this sandbox knows no system calls of {platform.machine()}; it knows x86_64 and aarch64")
     python = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
-    sites = _sites()
+    sites = _sites(packages)
     settings = {
         "shown": _shown(sites),
-        "paths": list(sites.values()),
+        "paths": [path for path in (_ADDED, _INSTALLED) if any(one.startswith(path) for one in sites.values())],
         "python": str(python),
     }
     return [sys.executable, *_FLAGS, str(_ZYGOTE), json.dumps(settings)]
 
 
-def _sites() -> dict[str, str]:
-    """Where installed packages lie: their folders here, and the names that these get inside."""
-    folders = [
-        path for path in sys.path if Path(path).name in ("site-packages", "dist-packages") and Path(path).is_dir()
-    ]
-    return {path: f"/site/{number}" for number, path in enumerate(dict.fromkeys(folders))}
+def _sites(packages: Sequence[str]) -> dict[str, str]:
+    """Files and folders of the packages that tests can import, and the names that these get inside."""
+    sites = {str(path): f"{_INSTALLED}/{name}" for name, path in installed(packages).items()}
+    if (folder := added(packages)) is not None:
+        sites[str(folder)] = _ADDED
+    return sites
 
 
 def _shown(sites: Mapping[str, str]) -> dict[str, str]:

@@ -1,340 +1,309 @@
-"""One test: fresh user, pid, mount, network, ipc and host-name namespaces, with a trusted init that watches it.
+"""One program's cell: fresh pid, mount, ipc and host-name namespaces, confined once, with a process for every test.
 
-`run` is called in the zygote and forks the init; the init forks the test, which gives up everything before it runs a
-line of the program. When the init ends, the kernel kills whatever the test left running, and its /tmp is gone.
+`run` is called in the zygote and forks the cell's init, which no line of the program runs in and no test can touch. It
+forks a child for each test, kills whatever a test leaves running, and ends where a test leaves anything else: a fresh
+cell goes on then. So nothing passes from one test to the next.
 """
 
-import fcntl
+import _signal  # type: ignore[import-not-found] # `signal` wraps it in enumerations that cost more than the calls
 import json
 import os
-import platform
 import resource
 import secrets
-import signal
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, NamedTuple, NoReturn
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from typing import NamedTuple, NoReturn
 
-from sandbox.inside import kernel, seccomp
-from sandbox.inside.jail import NOBODY, PROC_FLAGS, map_ids
+from sandbox.inside import kernel
+from sandbox.inside.jail import NOBODY, PROC_FLAGS
+from sandbox.inside.watch import Ending, Limits, Watch, own_pages
 
-_FRESH = (
-    kernel.CLONE_NEWUSER | kernel.CLONE_NEWPID | kernel.CLONE_NEWNS
-    | kernel.CLONE_NEWNET | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS
-)  # fmt: skip
-_FILTER = seccomp.assemble(platform.machine())
-_SCRATCH = "size=64m,nr_inodes=16384,mode=1777"  # the test's own /tmp
+NAMESPACES = kernel.CLONE_NEWPID | kernel.CLONE_NEWNS | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS
+PROGRAM = "/tmp/program.py"
+REPORT_FD, PROOF_FD, _SAY_FD, CODE_FD = 3, 4, 5, 6  # in a test
+_SCRATCH = "size=64m,nr_inodes=16384,mode=1777"  # the tests' own /tmp
+_SCRATCH_FLAGS = kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOATIME
 _STACK = 120 << 20  # bytes; the kernel leaves 128 MiB below the main stack, whatever the limit was at exec
 _FILES = 256  # open files
 _RESERVED = 4 << 30  # bytes of addresses on top of the memory limit: stacks that threads reserve and never touch
-_LOOK_S = 0.025  # between two looks at a running test
-_CLOSE_LOOK_S = 0.005  # and at one that uses half its memory: a fast one fills some 20 MB meanwhile
-_DISK_SHARE = 0.1  # of the time it waits for a disk is idle: the machine's doing mostly, but vfork can wait so for ever
-_TICK_S = 1.0 / os.sysconf("SC_CLK_TCK")
-_PAGE = os.sysconf("SC_PAGE_SIZE")
-REPORT_FD, PROOF_FD, _SAY_FD = 3, 4, 5
-_CONFINED = b"confined"
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Of one test with all its processes. `memory` and `output` are bytes; `idle_s` is time in which nothing ran."""
-
-    cpu_s: float
-    idle_s: float
-    memory: int
-    output: int
-    processes: int
-
-
-@dataclass(frozen=True)
-class Ending:
-    """What the kernel says of a test: nothing here can be forged by the program.
-
-    `end`: `exit`, `signal`, or the limit that it was killed for: `cpu`, `idle`, `memory`, `output`.
-    """
-
-    end: str
-    code: int
-    cpu_s: float
-    wall_s: float
-    peak_mb: float
-
-
-class Ended(NamedTuple):
-    """A test that ended: how, what it wrote to stdout and to its report, and what only its pipe could tell it.
-
-    Both texts are cut one byte above `Limits.output`.
-    """
-
-    ending: Ending
-    stdout: bytes
-    report: bytes
-    proof: str
+_SHARE_S = 0.25  # CPU seconds after which the host judges what there is, before more is spent
+_SHARE_BYTES = 16 << 20  # and bytes of output
 
 
 class CellError(Exception):
     """A cell could not be set up, or its init died: our trouble, whatever the program is."""
 
 
-def run(limits: Limits, stdin: bytes, body: Callable[[], NoReturn]) -> Ended:
-    """Run `body` confined, with `stdin` as standard input, a report at fd 3, and a proof to be read from fd 4.
+@dataclass(frozen=True)
+class Confinement:
+    """What a zygote has ready for its cells. `apart`: tests are another user than the zygote and the inits are."""
 
-    The proof is made up after the fork: it is in no memory of the test until it is read. Raises CellError.
+    apart: bool
+    test_filter: kernel.Filter
+    shared_filter: kernel.Filter
+    last_pid: int | None  # to write the next process id to; None where the kernel has no such file
+
+
+@dataclass
+class Desk:
+    """The files of one test, and how it ended: `ending` is set once it has. Proof is not for tests that need none."""
+
+    stdin: int | None
+    stdout: int
+    report: int
+    proof: int | None = None
+    number: str = ""
+    ending: Ending | None = None
+
+
+class Strict(NamedTuple):
+    """Tests to run, each in a process of its own. `again` says of a report that the test must run once more.
+
+    `body` runs one test by its number, the second time with True, and does not return. `code` is a file in which the
+    first test leaves the compiled program for the others, before any of it runs.
     """
-    files = [os.memfd_create(name) for name in ("stdin", "stdout", "report")]
-    told, tell = os.pipe()
-    proof, prove = os.pipe()
-    try:
-        _fill(files[0], stdin)
-        user, group = os.geteuid(), os.getegid()
-        init = kernel.fork_into(_FRESH)
+
+    limits: Limits
+    source: bytes
+    code: int
+    body: Callable[[int, bool], NoReturn]
+    again: Callable[[bytes], bool]
+    stop_first: bool
+
+
+def run(strict: Strict, desks: Sequence[Desk], confinement: Confinement) -> int:
+    """Run the tests of `desks` in order; how many were run, at least one. Raises CellError.
+
+    The numbers of proof are made up after the fork: each is in no memory of the cell until it is read.
+    """
+    with ExitStack() as open_files:
+        told, tell = os.pipe()
+        open_files.callback(os.close, told)
+        proofs = [_pipe(open_files) if desk.proof == -1 else (None, -1) for desk in desks]
+        for desk, (read_end, _) in zip(desks, proofs, strict=True):
+            desk.proof = read_end
+        init = kernel.fork_into(NAMESPACES)
         if init == 0:
             os.close(told)
-            os.close(prove)
-            _init(limits, [*files, proof], tell, body, (user, group))
+            for _, write_end in proofs:
+                if write_end >= 0:
+                    os.close(write_end)
+            _Init(strict, desks, confinement).main(tell)
         os.close(tell)
-        tell = -1
-        number = secrets.token_hex(16)
-        os.write(prove, number.encode())
-        os.close(prove)
-        prove = -1
+        for desk, (_, write_end) in zip(desks, proofs, strict=True):
+            if write_end >= 0:
+                desk.number = secrets.token_hex(16)
+                with suppress(BrokenPipeError):
+                    os.write(write_end, desk.number.encode())
         facts = _read_all(told)
         _, status = os.waitpid(init, 0)
-        try:
-            ending = Ending(**json.loads(facts))
-        except (ValueError, TypeError):
-            how = os.waitstatus_to_exitcode(status)
-            raise CellError(f"a cell broke ({how}): {facts[:500].decode(errors='replace')}") from None
-        return Ended(ending, _content(files[1], limits.output), _content(files[2], limits.output), number)
-    finally:
-        for fd in (*files, told, tell, proof, prove):
-            if fd >= 0:
-                os.close(fd)
-
-
-def _init(
-    limits: Limits, files: list[int], tell: int, body: Callable[[], NoReturn], owner: tuple[int, int]
-) -> NoReturn:
-    """The first process of the cell. It runs no line of the program, and no process in the cell can touch it."""
     try:
-        map_ids(NOBODY, *owner)
-        kernel.set_dumpable(False)
-        kernel.mount("tmpfs", "/tmp", "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, _SCRATCH)
-        kernel.mount("proc", "/proc", "proc", PROC_FLAGS)
-        os.chdir("/tmp")
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
-        hear, say = os.pipe()
-        started = time.monotonic()
-        child = kernel.fork()
-        if child == 0:
-            _test(limits, [*files, say], body)
-        os.close(say)
-        if (said := _read_all(hear)) != _CONFINED:
-            raise CellError(said.decode(errors="replace") or "the test died before it was confined")
-        ending = _watch(child, limits, files[1], started)
-        os.write(tell, json.dumps(ending).encode())
-    except BaseException as error:  # noqa: BLE001 - the boundary of the cell: the zygote is told, and raises CellError
-        os.write(tell, f"{type(error).__name__}: {error}".encode())
-    finally:
-        os._exit(0)
+        rows = [Ending(*row) for row in json.loads(facts)]
+    except (ValueError, TypeError):
+        how = os.waitstatus_to_exitcode(status)
+        raise CellError(f"a cell broke ({how}): {facts[:500].decode(errors='replace')}") from None
+    for desk, ending in zip(desks, rows, strict=False):
+        desk.ending = ending
+    return len(rows)
 
 
-def _test(limits: Limits, files: list[int], body: Callable[[], NoReturn]) -> NoReturn:
-    """The process of the test. It tells the init that it is confined, or why it is not, and then is the program's."""
-    try:
-        try:
-            _confine(limits, files)
-        except BaseException as error:
-            os.write(_SAY_FD, f"{type(error).__name__}: {error}".encode())
-            raise
-        os.write(_SAY_FD, _CONFINED)
-        os.close(_SAY_FD)
-        body()
-    finally:
-        os._exit(1)
+def space(limits: Limits) -> int:
+    """Bytes of addresses for a test: on top of this process, its job included."""
+    return limits.memory + _RESERVED + own_pages(0) * resource.getpagesize()
 
 
-def _confine(limits: Limits, files: list[int]) -> None:
-    """Give up descriptors, resources and rights; what comes after can get none of them back."""
-    os.setsid()
-    stdin, stdout, report, proof, say = files
-    nothing = os.open(os.devnull, os.O_WRONLY)
-    high = [fcntl.fcntl(fd, fcntl.F_DUPFD, 16) for fd in (stdin, stdout, nothing, report, proof, say)]
-    for target, fd in enumerate(high):
-        os.dup2(fd, target, inheritable=target < REPORT_FD)
-    os.closerange(_SAY_FD + 1, 1 << 20)
-    kernel.set_dumpable(True)  # /proc/self is the test's own again, and its init may read its memory maps
-    _write("/proc/self/oom_score_adj", "1000")  # under pressure the kernel takes the test first
-    kernel.read_only("/proc")
-    cpu = int(limits.cpu_s) + 2  # whole seconds; the init is more exact and comes first
+def limit(limits: Limits, addresses: int, *, others: int) -> None:
+    """Set the kernel's own limits; `others` processes are not the test's and count with it."""
+    hard_stack = resource.getrlimit(resource.RLIMIT_STACK)[1]  # stays: programs raise their own limit to it
+    stack = _STACK if hard_stack == resource.RLIM_INFINITY else min(_STACK, hard_stack)
     for what, most in (
-        # On top of the zygote, its job included. The init watches what of it is used.
-        (resource.RLIMIT_AS, limits.memory + _RESERVED + _own_pages(0) * _PAGE),
-        (resource.RLIMIT_CPU, cpu),
+        (resource.RLIMIT_AS, addresses),
+        (resource.RLIMIT_CPU, int(limits.cpu_s) + 2),  # whole seconds; the watch is more exact and comes first
         (resource.RLIMIT_FSIZE, limits.output + 1),
         (resource.RLIMIT_NOFILE, _FILES),
         (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_NPROC, limits.processes + 1),  # the init counts too
+        (resource.RLIMIT_NPROC, limits.processes + others),
         (resource.RLIMIT_MEMLOCK, 0),
         (resource.RLIMIT_MSGQUEUE, 0),
     ):
         hard = resource.getrlimit(what)[1]
         most = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(what, (most, most))
-    hard = resource.getrlimit(resource.RLIMIT_STACK)[1]  # stays: programs raise their own limit to it
-    resource.setrlimit(resource.RLIMIT_STACK, (_STACK if hard == resource.RLIM_INFINITY else min(_STACK, hard), hard))
-    kernel.drop_capabilities()
-    kernel.no_new_privileges()
-    kernel.load_filter(_FILTER)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
+    resource.setrlimit(resource.RLIMIT_STACK, (stack, hard_stack))
 
 
-def _watch(child: int, limits: Limits, stdout: int, started: float) -> dict[str, Any]:
-    """Wait for the test's end, or for the limit that it passes; reap whatever is orphaned meanwhile."""
-    usual, pause = _own_pages(1), _LOOK_S
-    cpu_before, looked, idle = 0.0, started, 0.0
-    while True:
-        signal.sigtimedwait([signal.SIGCHLD], pause)
-        end = _reap(child)
-        now = time.monotonic()
-        group = _Group.look(usual) if end is None else _Group.ended()
-        largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss << 10
-        if end is None:
-            idle += group.idle * max(0.0, now - looked - (group.cpu_s - cpu_before))
-            cpu_before, looked = group.cpu_s, now
-            pause = _LOOK_S if group.pages * _PAGE < limits.memory / 2 else _CLOSE_LOOK_S
-            over = _passed(limits, group, idle, stdout)
-            if over is None:
-                continue
-            end = over, 0
-        elif group.cpu_s > limits.cpu_s:
-            end = "cpu", 0
-        elif os.fstat(stdout).st_size > limits.output:
-            end = "output", 0
-        elif largest - usual * _PAGE > limits.memory:  # between two looks
-            end = "memory", 0
-        peak = max(largest, (usual + group.pages) * _PAGE) / 2**20
-        return {"end": end[0], "code": end[1], "cpu_s": group.cpu_s, "wall_s": now - started, "peak_mb": peak}
+def give_up(confinement: Confinement) -> None:
+    """Give up every capability, and the zygote's user where it is another."""
+    if confinement.apart:  # from root to another user: the kernel takes the capabilities
+        os.setresgid(NOBODY, NOBODY, NOBODY)
+        os.setresuid(NOBODY, NOBODY, NOBODY)
+    else:
+        kernel.drop_capabilities()
 
 
-def _reap(child: int) -> tuple[str, int] | None:
-    """Reap every ended process; how `child` ended, if it has."""
-    end = None
-    while True:
+@dataclass
+class _Init:
+    """The first process of the cell."""
+
+    strict: Strict
+    desks: Sequence[Desk]
+    confinement: Confinement
+    changed: int = -1
+    usual: int = 0  # pages of memory that every test starts with
+    rows: list[Ending] = field(default_factory=list)
+
+    def main(self, tell: int) -> NoReturn:
         try:
-            pid, status = os.waitpid(-1, os.WNOHANG)
-        except ChildProcessError:
-            return end
-        if pid == 0:
-            return end
-        if pid == child:
-            end = ("signal", os.WTERMSIG(status)) if os.WIFSIGNALED(status) else ("exit", os.WEXITSTATUS(status))
-
-
-def _passed(limits: Limits, group: "_Group", idle: float, stdout: int) -> str | None:
-    if group.cpu_s > limits.cpu_s:
-        return "cpu"
-    if idle > limits.idle_s:
-        return "idle"
-    if os.fstat(stdout).st_size > limits.output:
-        return "output"
-    if group.pages * _PAGE > limits.memory and _proportional() > limits.memory:
-        return "memory"
-    return None
-
-
-@dataclass(frozen=True)
-class _Group:
-    """All processes of the cell together, the init apart. `pages` counts what forks share more than once.
-
-    `idle` is the share of the time now that counts as idle: none of it while a thread runs or waits for a CPU, so that
-    a busy machine changes no verdict.
-    """
-
-    cpu_s: float
-    pages: int
-    idle: float
-
-    @classmethod
-    def ended(cls) -> "_Group":
-        """Those that were reaped."""
-        times = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return cls(times.ru_utime + times.ru_stime, 0, 1.0)
-
-    @classmethod
-    def look(cls, usual: int) -> "_Group":
-        """Those that were reaped, and those that live."""
-        cpu, pages, idle = cls.ended().cpu_s, 0, 1.0
-        for name in os.listdir("/proc"):  # noqa: PTH208
-            if not name.isdigit() or name == "1":
-                continue
-            try:
-                fields = _stat(f"/proc/{name}")
-                idle = min(idle, _IDLE.get(fields[0], 1.0))
-                if idle:  # the state is that of the first thread, which often waits for one that works
-                    idle = min(idle, _idle_threads(f"/proc/{name}/task"))
-            except OSError:  # it ended meanwhile
-                continue
-            cpu += sum(map(int, fields[11:15])) * _TICK_S  # utime stime cutime cstime, proc(5)
-            pages += max(0, int(fields[21]) - usual)  # rss, less what every fork of the zygote has
-        return cls(cpu, pages, idle)
-
-
-_IDLE = {b"R": 0.0, b"D": _DISK_SHARE}  # by state of a thread, proc(5)
-
-
-def _idle_threads(folder: str) -> float:
-    least = 1.0
-    for name in os.listdir(folder):  # noqa: PTH208
+            self._confine()
+            self._all()
+            text = json.dumps(self.rows).encode()
+        except BaseException as error:  # noqa: BLE001 - the boundary of the cell: the zygote raises CellError
+            text = f"{type(error).__name__}: {error}".encode()
         try:
-            least = min(least, _IDLE.get(_stat(f"{folder}/{name}")[0], 1.0))
-        except OSError:  # it ended meanwhile
-            continue
-        if not least:
-            break
-    return least
+            os.write(tell, text)
+        finally:
+            os._exit(0)
 
+    def _confine(self) -> None:
+        kernel.mount("tmpfs", "/tmp", "tmpfs", _SCRATCH_FLAGS, _SCRATCH)
+        kernel.mount("proc", "/proc", "proc", PROC_FLAGS | kernel.MS_RDONLY)
+        os.chdir("/tmp")
+        os.setsid()  # no signal that a test sends to its process group reaches beyond the cell
+        program = os.open(PROGRAM, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444)
+        _write_all(program, self.strict.source)
+        os.close(program)
+        with suppress(OSError):  # none left of this user's: then every test has a cell of its own
+            self.changed = kernel.watch_folder("/tmp")
+        limit(self.strict.limits, space(self.strict.limits), others=0 if self.confinement.apart else 2)
+        self.usual = own_pages(1)
+        self.confinement.test_filter.load()
 
-def _stat(folder: str) -> list[bytes]:
-    """The fields of a process or thread after its name; the first is its state."""
-    with open(f"{folder}/stat", "rb") as file:  # noqa: PTH123 - looked at often
-        return file.read().rpartition(b")")[2].split()
+    def _all(self) -> None:
+        spent, written = 0.0, 0
+        hear, say = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        os.dup2(say, _SAY_FD, inheritable=False)
+        os.dup2(self.strict.code, CODE_FD, inheritable=False)
+        for number, desk in enumerate(self.desks):
+            ending = self._one(number, desk, hear, again=False)
+            if desk.stdin is not None and self.strict.again(os.pread(desk.report, 64, 0)):
+                for fd in (desk.stdout, desk.report):
+                    os.ftruncate(fd, 0)
+                for fd in (desk.stdin, desk.stdout, desk.report):
+                    os.lseek(fd, 0, os.SEEK_SET)
+                ending = self._one(number, desk, hear, again=True)
+            self.rows.append(ending)
+            spent += ending.cpu_s
+            written += os.fstat(desk.stdout).st_size + os.fstat(desk.report).st_size
+            failed = (ending.end, ending.code) != ("exit", 0)
+            if failed:
+                os.ftruncate(self.strict.code, 0)  # it may have been killed while it wrote
+            used_up = spent > _SHARE_S or written > _SHARE_BYTES
+            if (failed and self.strict.stop_first) or used_up or self._left_something():
+                break
 
+    def _one(self, number: int, desk: Desk, hear: int, *, again: bool) -> Ending:
+        self._lay_out(desk)
+        if self.confinement.last_pid is not None:
+            os.pwrite(self.confinement.last_pid, b"1", 0)  # the test is process 2, as each one is
+        child = kernel.fork()
+        if child == 0:
+            self._test(number, again=again)
+        watch = Watch(child, self.strict.limits, desk.stdout, self.usual, alone=False)
+        ending = watch.ending()
+        while watch.reap():
+            with suppress(ProcessLookupError):
+                os.kill(-1, _signal.SIGKILL)
+            _signal.sigtimedwait([_signal.SIGCHLD], 0.05)
+        try:
+            said = os.read(hear, 500)
+        except BlockingIOError:
+            said = b""
+        if said != b"c":
+            raise CellError(said.decode(errors="replace") or "the test died before it was confined")
+        return ending
 
-def _proportional() -> int:
-    """Bytes of memory that the processes of the cell use, shared pages counted once: exact, and slow."""
-    total = 0
-    for name in os.listdir("/proc"):  # noqa: PTH208
-        if name.isdigit() and name != "1":
+    def _lay_out(self, desk: Desk) -> None:
+        """Put a test's files where it will look for them: here, where it costs no copy of a page."""
+        nothing = os.open(os.devnull, os.O_RDWR)
+        take_files(nothing if desk.stdin is None else desk.stdin, desk.stdout, desk.report, nothing)
+        if desk.proof is None:
+            os.dup2(nothing, PROOF_FD, inheritable=False)
+        else:
+            os.dup2(desk.proof, PROOF_FD, inheritable=False)
+        os.close(nothing)
+
+    def _test(self, number: int, *, again: bool) -> NoReturn:
+        """The process of a test. It tells the init that it is confined, or why it is not, and then is the program's."""
+        try:
             try:
-                with open(f"/proc/{name}/smaps_rollup", "rb") as file:  # noqa: PTH123
-                    total += int(file.read().partition(b"\nPss:")[2].split()[0]) * 1024
-            except (OSError, IndexError):  # it ended meanwhile
-                continue
-    return total
+                os.closerange(CODE_FD + 1, 1 << 20)
+                give_up(self.confinement)
+                kernel.set_dumpable(True)  # /proc/self is the test's own, and the init may read its memory maps
+                _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
+            except BaseException as error:
+                os.write(_SAY_FD, f"{type(error).__name__}: {error}".encode())
+                raise
+            os.write(_SAY_FD, b"c")
+            os.close(_SAY_FD)
+            self.strict.body(number, again)
+        finally:
+            os._exit(1)
+
+    def _left_something(self) -> bool:
+        try:
+            return self.changed < 0 or bool(os.read(self.changed, 4096))
+        except BlockingIOError:
+            return False
 
 
-def _own_pages(field: int) -> int:
-    """Of this process, in pages: 0, its address space; 1, what of it is in memory. See proc(5), statm."""
-    with open("/proc/self/statm", "rb") as file:  # noqa: PTH123
-        return int(file.read().split()[field])
+def take_files(stdin: int, stdout: int, report: int, nothing: int) -> None:
+    """Put these descriptors, which are none of 0 to 6, where a program and its runner look for them."""
+    os.dup2(stdin, 0)
+    os.dup2(stdout, 1)
+    os.dup2(nothing, 2)
+    os.dup2(report, REPORT_FD, inheritable=False)
 
 
-def _fill(fd: int, text: bytes) -> None:
-    view = memoryview(text)
-    while view:
-        view = view[os.write(fd, view) :]
-    os.lseek(fd, 0, os.SEEK_SET)
-
-
-def _content(fd: int, most: int) -> bytes:
-    parts, at = [], 0
-    while at <= most and (part := os.pread(fd, min(1 << 24, most + 1 - at), at)):
+def content(fd: int, most: int) -> bytes:
+    """The text of a file, cut one byte above `most`."""
+    size = min(os.fstat(fd).st_size, most + 1)
+    first = os.pread(fd, size, 0)
+    if len(first) == size:
+        return first
+    parts, at = [first], len(first)
+    while at < size and (part := os.pread(fd, min(1 << 24, size - at), at)):
         parts.append(part)
         at += len(part)
     return b"".join(parts)
+
+
+def memory_file(stack: ExitStack, text: bytes = b"") -> int:
+    """An open file in memory, at its start."""
+    fd = os.memfd_create("file")
+    stack.callback(os.close, fd)
+    if text:
+        _write_all(fd, text)
+        os.lseek(fd, 0, os.SEEK_SET)
+    return fd
+
+
+def block_signals() -> None:
+    """Let no signal reach the zygote or an init but those that they wait for: a test may send its init any."""
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, range(1, _signal.NSIG))
+
+
+def _pipe(stack: ExitStack) -> tuple[int, int]:
+    read_end, write_end = os.pipe()
+    stack.callback(os.close, read_end)
+    stack.callback(os.close, write_end)
+    return read_end, write_end
+
+
+def _write_all(fd: int, text: bytes) -> None:
+    view = memoryview(text)
+    while view:
+        view = view[os.write(fd, view) :]
 
 
 def _read_all(fd: int) -> bytes:
@@ -342,8 +311,3 @@ def _read_all(fd: int) -> bytes:
     while part := os.read(fd, 65536):
         parts.append(part)
     return b"".join(parts)
-
-
-def _write(path: str, text: str) -> None:
-    with open(path, "w") as file:  # noqa: PTH123
-        file.write(text)

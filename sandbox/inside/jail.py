@@ -5,15 +5,18 @@
 """
 
 import os
+import platform
 import select
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from sandbox.inside import kernel
+from sandbox.inside import kernel, seccomp
 from sandbox.worker_loop import PARENT, die_with_parent
 
 NOBODY = 65534  # the user that tests are, and the traditional number of `nobody`
+_TRUSTED = 65533  # the user of the host that the zygote is where root started it: nobody else's, as a rule
+_FIRST_TO_GO = "900"  # of 1000: under pressure the kernel takes tests, the largest first, before anything of the host
 _CAP_SYS_ADMIN = 1 << 21
 _OUTER = kernel.CLONE_NEWNET | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS | kernel.CLONE_NEWPID
 _MERGED = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")  # links into /usr on a merged system
@@ -24,12 +27,14 @@ _STAGE = "/tmp"  # where the new root is mounted until it is the root
 PROC_FLAGS = kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC
 
 
-def enter(shown: Mapping[str, str]) -> None:
-    """Go on as a process that sees only `shown` (a path of the host: the path inside), read-only, without privileges.
+def enter(shown: Mapping[str, str]) -> bool:
+    """Go on as a process that sees only `shown` (a path of the host: the path inside), read-only, without a network.
 
-    No path inside may lie in another or in /tmp. This process stays behind and ends with its child; the function
-    returns in the child alone. Raises OSError where the kernel refuses a step.
+    It keeps privileges in a user namespace of its own alone, which is what setting up cells takes. No path inside may
+    lie in another or in /tmp. This process stays behind and ends with its child; the function returns in the child
+    alone: whether NOBODY is another user than this one. Raises OSError where the kernel refuses a step.
     """
+    Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO)
     root = os.geteuid() == 0
     admin = root and bool(_capabilities() & _CAP_SYS_ADMIN)
     if root and not admin:
@@ -39,25 +44,49 @@ def enter(shown: Mapping[str, str]) -> None:
     else:
         user, group = os.geteuid(), os.getegid()
         kernel.unshare(kernel.CLONE_NEWUSER | kernel.CLONE_NEWNS)
-        map_ids(NOBODY, user, group)  # not 0: a cell in it could then map itself only with a capability more
+        _map_one(user, group)
     kernel.private_mounts()
     kernel.unshare(_OUTER)
-    alive = _go_on_in_child()
+    alive, ask = _go_on_in_child(_map_two if admin else None)
     kernel.set_host_name("sandbox")
     os.umask(0o022)
     _build(shown)
-    if admin:  # root first builds the view, since nobody may not read everything in it
-        _become_nobody()
-    kernel.drop_capabilities()
+    if admin:  # root first builds the view, since others may not read everything in it
+        _own_users(alive, ask)
+    os.close(ask)
+    kernel.bound_capabilities()
+    kernel.set_dumpable(False)
     kernel.no_new_privileges()
     _hold_leash(alive)
+    kernel.load_filter(seccomp.assemble(platform.machine()))
+    return admin
 
 
-def map_ids(inside: int, user: int, group: int) -> None:
-    """In a fresh user namespace: be `inside`, who is `user` and `group` in the parent namespace, and nobody else."""
+def _map_one(user: int, group: int) -> None:
+    """In a fresh user namespace: be NOBODY, who is `user` and `group` in the parent namespace, and nobody else."""
     Path("/proc/self/setgroups").write_text("deny")
-    Path("/proc/self/uid_map").write_text(f"{inside} {user} 1")
-    Path("/proc/self/gid_map").write_text(f"{inside} {group} 1")
+    Path("/proc/self/uid_map").write_text(f"{NOBODY} {user} 1")
+    Path("/proc/self/gid_map").write_text(f"{NOBODY} {group} 1")
+
+
+def _map_two(proc: int, child: int) -> None:
+    """For a child in a fresh user namespace: root there is nobody that matters here, and NOBODY is nobody."""
+    for kind in ("uid_map", "gid_map"):
+        file = os.open(f"{child}/{kind}", os.O_WRONLY, dir_fd=proc)
+        os.write(file, f"0 {_TRUSTED} 1\n{NOBODY} {NOBODY} 1\n".encode())
+        os.close(file)
+
+
+def _own_users(alive: int, ask: int) -> None:
+    """Enter a user namespace, mapped by the parent, as its root: this process loses every right outside it."""
+    os.setgroups([])
+    kernel.unshare(kernel.CLONE_NEWUSER)
+    os.write(ask, b"m")
+    while not Path("/proc/self/gid_map").read_text():  # the second of the two that the parent writes
+        if select.select([alive], [], [], 0.001)[0]:
+            os._exit(1)
+    os.setresgid(0, 0, 0)
+    os.setresuid(0, 0, 0)
 
 
 def _capabilities() -> int:
@@ -72,17 +101,38 @@ def _become_nobody() -> None:
     kernel.set_dumpable(True)  # else /proc/self still belongs to root, and no user namespace can be set up
 
 
-def _go_on_in_child() -> int:
-    """Fork; the parent stays, as the process that the host knows. Returns, in the child, a pipe that it holds."""
+def _go_on_in_child(help_child: Callable[[int, int], None] | None) -> tuple[int, int]:
+    """Fork; the parent stays, as the process that the host knows, and runs `help_child` once when asked.
+
+    Returns, in the child, a pipe that the parent holds, and one to ask by.
+    """
     alive, leash = os.pipe()
+    asked, ask = os.pipe()
+    proc = os.open("/proc", os.O_RDONLY)  # the child will move the root of both
     child = os.fork()
     if child:
         os.close(alive)
+        os.close(ask)
         die_with_parent()
+        if os.read(asked, 1) and help_child:
+            help_child(proc, child)
+        _await_end(child)
         _, status = os.waitpid(child, 0)
         os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
-    os.close(leash)
-    return alive
+    for fd in (leash, asked, proc):
+        os.close(fd)
+    return alive, ask
+
+
+def _await_end(child: int) -> None:
+    """Wait for the child to end; end at once, and the child with it, when nobody writes to standard input any more."""
+    ended = os.pidfd_open(child)
+    events = select.poll()
+    events.register(ended, select.POLLIN)
+    if stat.S_ISFIFO(os.fstat(0).st_mode):
+        events.register(0, 0)  # POLLHUP is told unasked
+    if any(fd == 0 for fd, _ in events.poll()):
+        os._exit(1)
 
 
 def _hold_leash(alive: int) -> None:

@@ -7,6 +7,7 @@ import ctypes
 import os
 import platform
 import struct
+from collections.abc import Sequence
 
 _libc = ctypes.CDLL(None, use_errno=True)
 # PyDLL keeps the interpreter lock during the call: a process that is copied here must find it held in the copy.
@@ -16,7 +17,8 @@ _locked = ctypes.PyDLL(None, use_errno=True)
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x00020000, 0x04000000, 0x08000000
 CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
 # linux/mount.h
-MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REC, MS_PRIVATE = 2, 4, 8, 16384, 1 << 18
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME = 1, 2, 4, 8, 1024
+MS_REC, MS_PRIVATE = 16384, 1 << 18
 _MNT_DETACH = 2
 _ATTR_RDONLY, _ATTR_NOSUID, _ATTR_NODEV = 1, 2, 4
 _OPEN_TREE_CLONE, _OPEN_TREE_CLOEXEC, _MOVE_FROM_FD = 1, os.O_CLOEXEC, 4
@@ -25,6 +27,8 @@ _AT_FDCWD, _AT_EMPTY_PATH, _AT_RECURSIVE = -100, 0x1000, 0x8000
 _PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 4, 22, 24, 38
 _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, _SECCOMP_MODE_FILTER = 47, 4, 2
 _CAPABILITY_VERSION_3, _LAST_CAP = 0x20080522, 40
+_CAPABILITY_HEADER, _NO_CAPABILITIES = struct.pack("=Ii", _CAPABILITY_VERSION_3, 0), bytes(24)
+_CHANGES = 0x2 | 0x4 | 0x40 | 0x80 | 0x100 | 0x200 | 0x400 | 0x800  # modify attrib moved create delete, linux/inotify.h
 _ADDR_NO_RANDOMIZE = 0x0040000  # linux/personality.h
 # These have one number on every architecture; the next two have not.
 _SYS_OPEN_TREE, _SYS_MOVE_MOUNT, _SYS_MOUNT_SETATTR = 428, 429, 442
@@ -104,21 +108,41 @@ def no_new_privileges() -> None:
     _done(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl(PR_SET_NO_NEW_PRIVS)")
 
 
-def drop_capabilities() -> None:
-    """Give up every capability, for ever."""
+def bound_capabilities() -> None:
+    """Let no exec give a capability, for ever; those that this process has, it keeps."""
     for number in range(_LAST_CAP + 1):
         _libc.prctl(_PR_CAPBSET_DROP, number, 0, 0, 0)  # fails for those that this kernel does not know
     _libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
-    header = struct.pack("=Ii", _CAPABILITY_VERSION_3, 0)
-    _done(_libc.capset(header, bytes(24)), "capset")
+
+
+def drop_capabilities() -> None:
+    """Give up every capability, for ever."""
+    _done(_libc.capset(_CAPABILITY_HEADER, _NO_CAPABILITIES), "capset")
+
+
+class Filter:
+    """A seccomp filter that is ready to load: made before a fork, since making it touches much memory."""
+
+    def __init__(self, program: bytes) -> None:
+        """`program` is an array of `struct sock_filter`, 8 bytes each."""
+        self._code = ctypes.create_string_buffer(program, len(program))
+        self._given = struct.pack("@HP", len(program) // 8, ctypes.addressof(self._code))
+
+    def load(self) -> None:
+        """Install it in this process and all that it will fork."""
+        _done(_libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, self._given, 0, 0), "prctl(PR_SET_SECCOMP)")
+
+
+def watch_folder(path: str) -> int:
+    """A descriptor that has something to read once anything in the folder, or the folder itself, has changed."""
+    fd = _done(_libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC), "inotify_init1")
+    _done(_libc.inotify_add_watch(fd, path.encode(), _CHANGES), "inotify_add_watch")
+    return fd
 
 
 def load_filter(program: bytes) -> None:
-    """Install a seccomp filter: `program` is an array of `struct sock_filter`, 8 bytes each."""
-    code = ctypes.create_string_buffer(program, len(program))
-    fprog = struct.pack("@HP", len(program) // 8, ctypes.addressof(code))
-    result = _libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, fprog, 0, 0)
-    _done(result, "prctl(PR_SET_SECCOMP)")
+    """Install a seccomp filter at once; see `Filter`."""
+    Filter(program).load()
 
 
 def set_host_name(name: str) -> None:
@@ -129,3 +153,24 @@ def set_host_name(name: str) -> None:
 def fixed_addresses() -> bool:
     """Turn address randomisation off for the next exec; False where that is refused."""
     return int(_libc.personality(ctypes.c_ulong(_ADDR_NO_RANDOMIZE))) != -1
+
+
+def keep_code_mapped(parts: Sequence[str]) -> None:
+    """Have forks inherit the page tables of libraries whose names hold one of `parts`.
+
+    A fork copies no page table of a file's mapping, unless a page of it was written to: its children then fault every
+    page of code in again. So one byte is written with the value that it has. Where the kernel refuses, nothing is lost.
+    """
+    try:
+        with open("/proc/self/maps") as file, open("/proc/self/mem", "r+b", buffering=0) as memory:  # noqa: PTH123
+            for line in file.read().splitlines():
+                place, rights, *_, name = line.split(maxsplit=5) if line.count(" ") > 4 else [line, "", ""]
+                if rights != "r-xp" or not any(part in name.rpartition("/")[2] for part in parts):
+                    continue
+                start, end = (int(number, 16) for number in place.split("-"))
+                memory.seek(start)
+                first = memory.read(end - start)[:1]
+                memory.seek(start)
+                memory.write(first)
+    except OSError:
+        return

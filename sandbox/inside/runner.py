@@ -4,7 +4,8 @@ It reports on a descriptor, as JSON, what the exit code cannot say. The program 
 too, so the host takes a report for no more than the program's own word; only the end of assert statements is proven,
 by a number that the host's side of the cell made up and that is read here when they have ended.
 
-    ["value", v]  ["end", number]  ["raised", type, text, where]  ["exited", text]  ["memory"]  ["compile", text]
+    ["value", v]  ["values", [v...], null or what was raised]  ["end", number]
+    ["raised", type, text, where]  ["exited", text]  ["memory"]  ["compile", text]
     ["missing", module]  ["no entry", name]  ["not json", type]  ["bad test", text]  ["prelude", name]
 """
 
@@ -12,21 +13,25 @@ import atexit
 import builtins
 import gc
 import importlib.machinery
-import io
 import json
 import marshal
 import os
-import random
+import re
 import sys
 import threading
 import types
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NoReturn
 
-from sandbox.inside.cell import PROOF_FD, REPORT_FD
+from sandbox.inside import streams
+from sandbox.inside.cell import CODE_FD, PROGRAM, PROOF_FD, REPORT_FD
+from sandbox.inside.value import NotPlain, typed
+from sandbox.inside.value import plain as _plain
 
 # The program may patch any module: what the runner needs later, it holds by its own name from the start.
+_set_depth = sys.setrecursionlimit
+_eval, _pread, _fstat = eval, os.pread, os.fstat
 _compile, _exec, _exit, _dumps, _pwrite, _truncate = compile, exec, os._exit, json.dumps, os.pwrite, os.ftruncate
 _set_digits, _read, _collect, _objects, _ref = (
     sys.set_int_max_str_digits,
@@ -36,10 +41,13 @@ _set_digits, _read, _collect, _objects, _ref = (
     weakref.ref,
 )
 
-PROGRAM, TEST = "/tmp/program.py", "<test>"  # the file names in tracebacks; the first exists
+TEST = "<test>"  # the file name in tracebacks, beside PROGRAM, which exists
 _BUILT_IN = frozenset(name for name in vars(builtins) if not name.startswith("__"))
+# What can write when objects die: a program that has none of it ends without freeing them, which costs as much as it.
+_AT_THE_END = re.compile(
+    r"__del__|yield|open|IO|\bio\b|finalize|weakref|wrap|Wrapper|exec|eval|__import__|importlib|getattr"
+)
 _TEXT = 400  # characters of an exception's text
-_DEEP = 200  # levels of nesting in a returned value; more is no answer to any test
 _STARRED = (
     *("string", "re", "datetime", "collections", "heapq", "bisect", "copy", "math", "random", "statistics"),
     *("itertools", "functools", "operator", "io", "sys", "json", "typing"),
@@ -66,27 +74,30 @@ def script(source: str, names: Mapping[str, Any], *, given: bool) -> NoReturn:
 
     `given`: with the prelude's `names` built in. Else a program that ends for want of one of them reports it.
     """
-    _fresh_streams()
+    _own_depth()
+    stdout = sys.stdout
     code = _compiled(source)
     if given:
-        _give(names)
+        give(names)
     else:
         _note_missing(names)
-    status, report = _run_main(code, {} if given else names)
+    status, report = run_main(code, {} if given else names)
     try:  # as the interpreter ends: wait for threads, call exit functions, flush, free everything
         threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()
-        _flush_standard()
-        _free_main()
-        _flush_files()
+        streams.flush_standard()
+        if _AT_THE_END.search(source):
+            streams.free_main()
+            streams.flush_files()
+        streams.flush_own(stdout)  # type: ignore[arg-type]
     except BaseException as error:  # noqa: BLE001 - the boundary to the program
         status, report = status or 1, report or _raised(error)
     _leave(status, report)
 
 
-def _run_main(code: types.CodeType, missing: Mapping[str, Any]) -> tuple[int, Report | None]:
+def run_main(code: types.CodeType, missing: Mapping[str, Any]) -> tuple[int, Report | None]:
     """Nothing of the program is held here when this returns."""
-    main = _module("__main__")
+    main = new_module("__main__")
     main.__dict__["__builtins__"] = builtins
     try:
         _exec(code, main.__dict__)
@@ -97,7 +108,8 @@ def _run_main(code: types.CodeType, missing: Mapping[str, Any]) -> tuple[int, Re
     return 0, None
 
 
-def _give(names: Mapping[str, Any]) -> None:
+def give(names: Mapping[str, Any]) -> None:
+    """Build the prelude's names in."""
     vars(builtins).update(names)
     for stream in ("stdin", "stdout", "stderr", "argv"):  # the prelude's `from sys import *`, with the test's own
         setattr(builtins, stream, getattr(sys, stream))
@@ -119,21 +131,21 @@ def _note_missing(names: Mapping[str, Any]) -> None:
     threading.excepthook = hook
 
 
-def call(source: str, entry: str, args: bytes, names: Mapping[str, Any]) -> NoReturn:
+def call(source: str, entry: str, args: bytes, names: Mapping[str, Any], form: str = "json") -> NoReturn:
     """Define the program, call its `entry` (of `class Solution`, or else of the module) and report the value."""
-    _fresh_streams()
+    _own_depth()
     code = _compiled(source)
-    _give(names)
-    module = _module("program")
+    give(names)
+    module = new_module("program")
     try:
         _exec(code, module.__dict__)
-        function = _entry(module, entry)
+        function = entry_of(module, entry)
         if function is None:
             _leave(1, ["no entry", entry])
         value = function(*marshal.loads(args))
     except BaseException as error:  # noqa: BLE001 - the boundary to the program
         _leave(1, _raised(error))
-    _leave(0, _value(value))
+    _leave(0, value_of(value, form))
 
 
 def asserts(source: str, test: str, entry: str | None, names: Mapping[str, Any]) -> NoReturn:
@@ -142,30 +154,58 @@ def asserts(source: str, test: str, entry: str | None, names: Mapping[str, Any])
     The statements get the prelude's modules and classes, not its functions: `operator.add` is nobody's answer to a
     question for `add`.
     """
-    _fresh_streams()
-    plain = {name: value for name, value in names.items() if _is_module(value) or not name[0].islower()}
-    plain |= vars(builtins)
+    _own_depth()
+    plain = _plain_names(names)
     try:
         check = _compile(test, TEST, "exec", dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         _leave(1, ["bad test", _text(error)])
     code = _compiled(source)
-    _give(names)
-    module = _module("program")
+    give(names)
+    module = new_module("program")
     try:
         _exec(code, module.__dict__)
-        _exec(check, {**_visible(module.__dict__, check, entry), "__builtins__": plain})
+        _exec(check, {**_visible(module.__dict__, _names(check), entry), "__builtins__": plain})
     except BaseException as error:  # noqa: BLE001 - the boundary to the program
         _leave(1, _raised(error, test))
     _leave(0, ["end", _read(PROOF_FD, 64).decode()])
 
 
-def _visible(names: dict[str, Any], check: types.CodeType, entry: str | None) -> dict[str, Any]:
+def values(source: str, test: str, entry: str | None, names: Mapping[str, Any]) -> NoReturn:
+    """Define the program, then report the values of the test's expressions (a JSON list), up to one that raises."""
+    _own_depth()
+    texts = json.loads(test)
+    plain = _plain_names(names)
+    codes = [_compile(text, TEST, "eval", dont_inherit=True) for text in texts]
+    code = _compiled(source)
+    give(names)
+    module = new_module("program")
+    found: list[Any] = []
+    at = ""
+    try:
+        _exec(code, module.__dict__)
+        used = [name for part in codes for name in _names(part)]
+        scope = {**_visible(module.__dict__, used, entry), "__builtins__": plain}
+        for at, part in zip(texts, codes, strict=True):  # noqa: B007 - told where it raises
+            found.append(typed(_eval(part, scope)))
+    except NotPlain as error:
+        _leave(1, ["values", found, ["raised", "ValueError", str(error), "test"]])
+    except BaseException as error:  # noqa: BLE001 - the boundary to the program
+        _leave(1, ["values", found, _raised(error, at)])
+    _leave(0, ["values", found, None])
+
+
+def _plain_names(names: Mapping[str, Any]) -> dict[str, Any]:
+    plain = {name: value for name, value in names.items() if _is_module(value) or not name[0].islower()}
+    return plain | vars(builtins)
+
+
+def _visible(names: dict[str, Any], told: Iterable[str], entry: str | None) -> dict[str, Any]:
     """The program's names as its test sees them: `abs` is Python's own there, unless `abs` is what is tested.
 
     Without `entry` that is the one name of the program that the test uses, if it uses one alone.
     """
-    used = {name for name in _names(check) if name in names and not name.startswith("__")}
+    used = {name for name in told if name in names and not name.startswith("__")}
     tested = {entry} if entry is not None else used if len(used) == 1 else set()
     return {name: value for name, value in names.items() if name not in _BUILT_IN or name in tested}
 
@@ -178,37 +218,46 @@ def _names(code: types.CodeType) -> Iterator[str]:
 
 
 def _compiled(source: str) -> types.CodeType:
-    """The program's code, its text in a file of its own, where `inspect` and `open(__file__)` find it."""
-    with open(PROGRAM, "wb") as file:  # noqa: PTH123
-        file.write(source.encode("utf-8", "surrogatepass"))
+    """The program's code: compiled by the first test that comes to it, read by the others of its cell.
+
+    No line of the program has run yet, and none will run with the file of the code open.
+    """
+    text = _pread(CODE_FD, _fstat(CODE_FD).st_size, 0)
+    code: types.CodeType = marshal.loads(text) if text else compiled(source)
+    if not text:
+        text, at = marshal.dumps(code), 0
+        while at < len(text):
+            at += _pwrite(CODE_FD, text[at:], at)
+    os.close(CODE_FD)
+    return code
+
+
+def compiled(source: str) -> types.CodeType:
+    """The program's code; ends the process where it has none."""
     try:
         return _compile(source.removeprefix("\ufeff"), PROGRAM, "exec", dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
         _leave(1, ["compile", _text(error)])
 
 
-def _fresh_streams() -> None:
-    """Standard streams on the test's own descriptors, and the state that Python's own fork would have renewed."""
-    sys.stdin = sys.__stdin__ = open(0, encoding="utf-8", closefd=False)  # type: ignore[misc] # noqa: SIM115
-    sys.stdout = sys.__stdout__ = open(1, "w", encoding="utf-8", closefd=False)  # type: ignore[misc] # noqa: SIM115
-    sys.stderr = sys.__stderr__ = open(2, "w", encoding="utf-8", closefd=False)  # type: ignore[misc] # noqa: SIM115
-    sys.argv = ["program.py"]
-    sys.path.insert(0, "/tmp")
-    random.seed(0)
+def _own_depth() -> None:
+    """Let the program go as deep as in an interpreter of its own."""
     frame, depth = sys._getframe(), 0
     while frame := frame.f_back:  # type: ignore[assignment]
         depth += 1
-    sys.setrecursionlimit(1000 + depth)  # as deep as in an interpreter of its own
+    _set_depth(1000 + depth)
 
 
-def _module(name: str) -> types.ModuleType:
+def new_module(name: str) -> types.ModuleType:
+    """The module that the program's code runs in, which is also the main one."""
     module = types.ModuleType(name)
     module.__file__ = PROGRAM
     sys.modules[name] = sys.modules["__main__"] = module
     return module
 
 
-def _entry(module: types.ModuleType, name: str) -> Callable[..., Any] | None:
+def entry_of(module: types.ModuleType, name: str) -> Callable[..., Any] | None:
+    """What a call test calls: the method of a fresh `Solution`, else the function; None where there is neither."""
     solution = module.__dict__.get("Solution")
     if isinstance(solution, type) and hasattr(solution, name):
         method: Callable[..., Any] = getattr(solution(), name)
@@ -266,84 +315,15 @@ def _text(error: BaseException) -> str:
         return name
 
 
-def _value(value: Any) -> Report:
+def value_of(value: Any, form: str = "json") -> Report:
+    """The report of a returned value."""
     _set_digits(0)
     try:
-        return ["value", _plain(value, 0)]
-    except _NotJson as error:
+        return ["value", typed(value) if form == "python" else _plain(value)]
+    except NotPlain as error:
         return ["not json", str(error)]
     except BaseException as error:  # noqa: BLE001 - the boundary to the program
         return _raised(error)
-
-
-class _NotJson(Exception):
-    pass
-
-
-def _plain(value: Any, depth: int) -> Any:
-    """The JSON value inside `value`, by the built-in type under it; no method of the program's own is called."""
-    if depth > _DEEP:
-        raise _NotJson(f"a value nested more than {_DEEP} levels deep")
-    if value is None or type(value) in (bool, int, float, str):
-        return value
-    kind = type(value)
-    if issubclass(kind, (list, tuple)):
-        base: Any = list if issubclass(kind, list) else tuple
-        return [_plain(item, depth + 1) for item in base.__iter__(value)]
-    if issubclass(kind, dict):
-        return {_key(key): _plain(item, depth + 1) for key, item in dict.items(value)}
-    for plain in (int, float, str):
-        if issubclass(kind, plain):
-            return {int: int.__int__, float: float.__float__, str: str.__str__}[plain](value)
-    if kind.__module__ == "numpy" and hasattr(kind, "tolist"):
-        return _plain(value.tolist(), depth + 1)
-    raise _NotJson(f"a value of type {kind.__qualname__[:100]}")
-
-
-def _key(key: Any) -> str:
-    """As JSON writes the keys of an object."""
-    plain = _plain(key, 0)
-    if isinstance(plain, (list, dict)):
-        raise _NotJson("an object with a key that is neither text nor number")
-    return plain if isinstance(plain, str) else _dumps(plain)
-
-
-def _flush_standard() -> None:
-    """As CPython's `flush_std_files`: a closed or missing stream is no failure, one that cannot be written is."""
-    for stream in (getattr(sys, "stdout", None), getattr(sys, "stderr", None)):
-        if stream is not None and not _closed(stream):
-            stream.flush()
-
-
-def _closed(stream: Any) -> bool:
-    try:
-        return bool(stream.closed)
-    except Exception:  # noqa: BLE001 - the boundary to the program: its stream
-        return False
-
-
-def _free_main() -> None:
-    """Let the program's objects die, as the end of an interpreter does: some write their output only then."""
-    sys.stdin, sys.stdout, sys.stderr = sys.__stdin__, sys.__stdout__, sys.__stderr__
-    main = _ref(module) if _is_module(module := sys.modules.pop("__main__", None)) else lambda: None
-    del module
-    _collect()
-    if (left := main()) is not None:  # another module holds it
-        names = left.__dict__
-        for name in [name for name in names if name != "__builtins__"]:
-            names[name] = None
-        _collect()
-
-
-def _flush_files() -> None:
-    """Write out what stands in open files, as freeing them would; like there, a failure has no effect."""
-    for kind in (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom):
-        for item in _objects():
-            if issubclass(type(item), kind):
-                try:
-                    kind.flush(item)
-                except Exception:  # noqa: BLE001 - the boundary to the program: closed, detached, full
-                    continue
 
 
 def _leave(status: int, report: Report | None) -> NoReturn:

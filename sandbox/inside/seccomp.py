@@ -1,11 +1,14 @@
-"""The system-call filter of a test, assembled by hand: no sockets, no new namespaces, no mounts, nothing of the kernel.
+"""The system-call filters, assembled by hand: no sockets, no new namespaces, no mounts, nothing of the kernel.
 
-The rule is a list of refusals plus a ceiling: calls newer than those known here do not exist for a test.
+The rule is a list of refusals plus a ceiling: calls newer than those known here do not exist for a test. The zygote
+loads most of it once (`zygote`), its children inherit that and add what only the zygote may do (`test`). Tests that
+share a process (`shared`) end at once with a call that outlives a test.
 """
 
 import errno
 import os
 import struct
+from collections.abc import Iterable
 
 _AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}  # linux/audit.h
 _NEWEST = 456  # the last call of Linux 6.7 that was looked at; x32 calls (0x40000000 and up) lie above it too
@@ -21,7 +24,7 @@ _REFUSED: dict[str, tuple[int, int | None]] = {
     "ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271),
     "process_madvise": (440, 440), "process_mrelease": (448, 448), "kcmp": (312, 272), "pidfd_getfd": (438, 438),
     # Mounts and namespaces.
-    "mount": (165, 40), "umount2": (166, 39), "pivot_root": (155, 41), "chroot": (161, 51), "move_mount": (429, 429),
+    "pivot_root": (155, 41), "chroot": (161, 51), "move_mount": (429, 429),
     "open_tree": (428, 428), "fsopen": (430, 430), "fsconfig": (431, 431), "fsmount": (432, 432),
     "fspick": (433, 433), "mount_setattr": (442, 442), "unshare": (272, 97), "setns": (308, 268),
     # Wide kernel surfaces that no program here needs.
@@ -32,7 +35,9 @@ _REFUSED: dict[str, tuple[int, int | None]] = {
     "name_to_handle_at": (303, 264), "open_by_handle_at": (304, 265), "lookup_dcookie": (212, 18),
     "fanotify_init": (300, 262), "fanotify_mark": (301, 263),
     # A share of the CPU so small that the clocks hardly move.
-    "sched_setscheduler": (144, 119), "sched_setattr": (314, 274),
+    "sched_setscheduler": (144, 119), "sched_setattr": (314, 274), "sched_setparam": (142, 118),
+    # What would last in the init of a program's tests.
+    "ioprio_set": (251, 30),
     # The machine itself.
     "kexec_load": (246, 104), "kexec_file_load": (320, 294), "init_module": (175, 105), "finit_module": (313, 273),
     "delete_module": (176, 106), "reboot": (169, 142), "swapon": (167, 224), "swapoff": (168, 225), "acct": (163, 89),
@@ -41,14 +46,32 @@ _REFUSED: dict[str, tuple[int, int | None]] = {
     "syslog": (103, 116), "vhangup": (153, 58), "iopl": (172, None), "ioperm": (173, None), "modify_ldt": (154, None),
     "uselib": (134, None), "sysfs": (139, None), "ustat": (136, None), "nfsservctl": (180, 42),
     # Memory that no limit of ours counts.
-    "memfd_create": (319, 279), "memfd_secret": (447, 447), "shmget": (29, 194), "shmat": (30, 196),
+    "memfd_secret": (447, 447), "shmget": (29, 194), "shmat": (30, 196),
     "msgget": (68, 186), "semget": (64, 190), "mq_open": (240, 180),
+}  # fmt: skip
+# What the zygote and the init of a cell still need.
+_REFUSED_TO_TESTS: dict[str, tuple[int, int | None]] = {
+    "mount": (165, 40), "umount2": (166, 39), "memfd_create": (319, 279),
+}  # fmt: skip
+# Processes, signals, timers, limits and settings of the process: what ends a process that tests share.
+_FATAL: dict[str, tuple[int | None, int | None]] = {
+    "clone": (56, 220), "clone3": (435, 435), "fork": (57, None), "vfork": (58, None),
+    "execve": (59, 221), "execveat": (322, 281),
+    "kill": (62, 129), "tkill": (200, 130), "tgkill": (234, 131), "rt_sigqueueinfo": (129, 138),
+    "rt_tgsigqueueinfo": (297, 240), "pidfd_send_signal": (424, 424), "pidfd_open": (434, 434),
+    "rt_sigaction": (13, 134), "setitimer": (38, 103), "alarm": (37, None), "timer_create": (222, 107),
+    "setrlimit": (160, 164), "setpriority": (141, 140), "sched_setaffinity": (203, 122), "prctl": (157, 167),
+    "setsid": (112, 157), "setpgid": (109, 154), "chdir": (80, 49), "fchdir": (81, 50), "umask": (95, 166),
 }  # fmt: skip
 _CLONE = (56, 220)
 _CLONE3 = (435, 435)
 _SOCKETPAIR = (53, 199)
 _SIGACTION = (13, 134)
 _SETPRIORITY = (141, 140)
+_PRLIMIT = (302, 261)
+_IOCTL = (16, 29)
+_SETFLAGS, _FSSETXATTR = 0x40086602, 0x401C5820  # linux/fs.h
+_SETAFFINITY = (203, 122)
 
 # linux/bpf_common.h, linux/seccomp.h
 _LOAD, _JUMP_EQUAL, _JUMP_AT_LEAST, _JUMP_BITS, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
@@ -72,22 +95,27 @@ def _when(number: int, *then: bytes) -> list[bytes]:
     return [_op(_JUMP_EQUAL, number, no=len(then)), *then]
 
 
-def assemble(machine: str) -> bytes:
-    """The filter for `machine` (as `platform.machine()` says) as an array of `struct sock_filter`.
+def assemble(machine: str, layer: str = "zygote") -> bytes:
+    """The filter of a layer (`zygote`, `test`, `shared`) for `machine` (as `platform.machine()` says).
 
-    Raises KeyError for an architecture whose numbers are not known here.
+    An array of `struct sock_filter`. Raises KeyError for an architecture whose numbers are not known here.
     """
     arch = _AUDIT_ARCH[machine]
     column = list(_AUDIT_ARCH).index(machine)
-    refuse = _op(_RETURN, _ERRNO | errno.EPERM)
-    missing = _op(_RETURN, _ERRNO | errno.ENOSYS)
-    allow, nothing = _op(_RETURN, _ALLOW), _op(_RETURN, _ERRNO)
     code = [_op(_LOAD, _AT_ARCH), _op(_JUMP_EQUAL, arch, yes=1), _op(_RETURN, _KILL), _op(_LOAD, _AT_NR)]
-    code += [_op(_JUMP_AT_LEAST, _NEWEST + 1, no=1), missing]
-    # clone3 keeps its flags in memory, where a filter cannot look; libc falls back to clone.
-    code += _when(_CLONE3[column], missing)
-    flags = _op(_LOAD, _AT_ARG0)
-    code += _when(_CLONE[column], flags, _op(_JUMP_BITS, _NEW_NAMESPACES, no=1), refuse, allow)
+    code += {"zygote": _of_zygote, "test": _of_test, "shared": _of_shared}[layer](column)
+    return b"".join([*code, _op(_RETURN, _ALLOW)])
+
+
+def _refuse(calls: Iterable[tuple[int | None, int | None]], column: int, answer: bytes) -> list[bytes]:
+    numbers = [number for call in calls if (number := call[column]) is not None]
+    return [part for number in numbers for part in _when(number, answer)]
+
+
+def _of_zygote(column: int) -> list[bytes]:
+    refuse, nothing = _op(_RETURN, _ERRNO | errno.EPERM), _op(_RETURN, _ERRNO)
+    missing, allow = _op(_RETURN, _ERRNO | errno.ENOSYS), _op(_RETURN, _ALLOW)
+    code = [_op(_JUMP_AT_LEAST, _NEWEST + 1, no=1), missing]
     # A pair of connected sockets reaches nobody; asyncio and multiprocessing are built on it.
     family = _op(_LOAD, _AT_ARG0)
     code += _when(_SOCKETPAIR[column], family, _op(_JUMP_EQUAL, _AF_UNIX, no=1), allow, refuse)
@@ -98,8 +126,26 @@ def assemble(machine: str) -> bytes:
     # The priority that this process has already: `os.nice(0)` asks so.
     usual = os.getpriority(os.PRIO_PROCESS, 0) & 0xFFFFFFFF
     code += _when(_SETPRIORITY[column], _op(_LOAD, _AT_ARG2), _op(_JUMP_EQUAL, usual, no=1), allow, refuse)
-    for numbers in _REFUSED.values():
-        number = numbers[column]
-        if number is not None:
-            code += _when(number, refuse)
-    return b"".join([*code, allow])
+    # Flags of files last, and nothing tells of their change.
+    asked = [_op(_LOAD, _AT_ARG1), _op(_JUMP_EQUAL, _SETFLAGS, yes=1), _op(_JUMP_EQUAL, _FSSETXATTR, no=1)]
+    code += _when(_IOCTL[column], *asked, refuse, allow)
+    # Only of itself: the init of a cell is another process of the same user where there is but one user.
+    for number in (_PRLIMIT[column], _SETAFFINITY[column]):
+        code += _when(number, _op(_LOAD, _AT_ARG0), _op(_JUMP_EQUAL, 0, no=1), allow, refuse)
+    return code + _refuse(_REFUSED.values(), column, refuse)
+
+
+def _of_test(column: int) -> list[bytes]:
+    refuse, allow = _op(_RETURN, _ERRNO | errno.EPERM), _op(_RETURN, _ALLOW)
+    # clone3 keeps its flags in memory, where a filter cannot look; libc falls back to clone.
+    code = _when(_CLONE3[column], _op(_RETURN, _ERRNO | errno.ENOSYS))
+    code += _when(_CLONE[column], _op(_LOAD, _AT_ARG0), _op(_JUMP_BITS, _NEW_NAMESPACES, no=1), refuse, allow)
+    return code + _refuse(_REFUSED_TO_TESTS.values(), column, refuse)
+
+
+def _of_shared(column: int) -> list[bytes]:
+    kill, allow = _op(_RETURN, _KILL), _op(_RETURN, _ALLOW)
+    asks_only = [_op(_LOAD, _AT_ARG2), _op(_JUMP_EQUAL, 0, no=3), _op(_LOAD, _AT_ARG2 + 4), _op(_JUMP_EQUAL, 0, no=1)]
+    code = _when(_PRLIMIT[column], *asks_only, allow, kill)
+    code += _refuse(_FATAL.values(), column, kill)
+    return code + _refuse(_REFUSED_TO_TESTS.values(), column, _op(_RETURN, _ERRNO | errno.EPERM))

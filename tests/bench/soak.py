@@ -107,7 +107,11 @@ def watch(pid: int, peak: dict[str, int], stop: threading.Event) -> None:
 def descendants(pid: int) -> list[int]:
     """Process ids below `pid`."""
     found: list[int] = []
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+    try:
+        tasks = list(Path(f"/proc/{pid}/task").glob("*/children"))
+    except OSError:
+        return found  # it ended in this very moment
+    for task in tasks:
         try:
             children = [int(one) for one in task.read_text().split()]
         except OSError:

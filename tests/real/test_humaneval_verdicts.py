@@ -82,7 +82,7 @@ async def test_canonical_solutions_pass(problems: list[dict[str, Any]], sandbox:
         rows.append(recorded(problem, {"body": body, "whole": whole, "fenced": fenced}[form], right=True))
     verdicts = await judge_all(Code(), rows, sandbox=sandbox)
     assert not disagreements(rows, verdicts)
-    assert all(verdict.evidence["weaker"] for verdict in verdicts)
+    assert sum(verdict.evidence.get("weaker", False) for verdict in verdicts) == 6  # tests with loops of their own
 
 
 @pytest.mark.slow

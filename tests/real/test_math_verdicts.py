@@ -4,7 +4,7 @@ import gzip
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import pytest_asyncio
@@ -17,6 +17,16 @@ from tests.real.verdicts import Recorded, disagreements, judge_all, reasons
 
 pytestmark = [pytest.mark.real, pytest.mark.asyncio(loop_scope="module")]
 
+
+class Gate(NamedTuple):
+    """The largest shares of rows that may be accepted or rejected wrongly, or left unsure."""
+
+    accepts: float
+    rejects: float
+    unsure: float
+
+
+GATES = {"gsm8k": Gate(0, 0, 0.01), "rho_math": Gate(0, 0.001, 0.03), "hard": Gate(0.005, 0.02, 0.03)}
 MODELS = ("6b_finetuning", "6b_verification", "175b_finetuning", "175b_verification")
 
 
@@ -78,24 +88,26 @@ async def test_the_reference_of_another_question_does_not_pass(data_dir: Path, w
 
 
 async def test_the_truth_file(data_dir: Path, workers: Workers) -> None:
-    """No gate of correctness yet, but what is measured here must not get worse: the counts are this version's."""
-    rows = [
+    """The gates, per source: recorded outputs are judged as whole texts, hand-written pairs as boxed answers."""
+    rows = [row for row in lines(data_dir / "math_truth.jsonl") if not row["policy"]]
+    records = [
         Recorded(
             row["id"],
             Answer(text=row["gold"]),
             f"\\boxed{{{row['answer']}}}" if row["kind"].startswith("hard") else row["prediction_text"],
             row["label"],
         )
-        for row in lines(data_dir / "math_truth.jsonl")
-        if not row["policy"]
+        for row in rows
     ]
-    verdicts = await judge_all(Math(), rows, workers=workers)
-    pairs = list(zip(rows, verdicts, strict=True))
-    false_passes = [row.name for row, verdict in pairs if not row.right and verdict.outcome == "pass"]
-    false_fails = [row.name for row, verdict in pairs if row.right and verdict.outcome == "fail"]
-    unsure = [row.name for row, verdict in pairs if verdict.outcome == "unsure"]
-    print(len(rows), reasons(verdicts), false_passes, false_fails, unsure, sep="\n")
+    verdicts = await judge_all(Math(), records, workers=workers)
+    print(len(rows), reasons(verdicts), *disagreements(records, verdicts), sep="\n")
     assert not [verdict for verdict in verdicts if verdict.outcome == "error"]
-    assert (len(false_passes), len(false_fails)) <= (1, 5)
-    assert len(false_fails) <= 5
-    assert len(unsure) <= 12
+    for kind, limits in GATES.items():
+        chosen = [(row, one) for row, one in zip(rows, verdicts, strict=True) if row["kind"].startswith(kind)]
+        accepted = sum(not row["label"] and one.outcome == "pass" for row, one in chosen)
+        rejected = sum(row["label"] and one.outcome == "fail" for row, one in chosen)
+        unsure = sum(one.outcome == "unsure" for _, one in chosen)
+        print(kind, len(chosen), accepted, rejected, unsure)
+        assert (accepted, rejected) <= (limits.accepts * len(chosen), limits.rejects * len(chosen)), kind
+        assert rejected <= limits.rejects * len(chosen), kind
+        assert unsure <= limits.unsure * len(chosen), kind

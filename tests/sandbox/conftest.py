@@ -1,11 +1,27 @@
-"""One open sandbox for all tests of this room, and a look at processes."""
+"""The backends, one open sandbox for all tests of this room, and a look at processes."""
 
+import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from sandbox import Sandbox
+from sandbox.packages import USUAL
+
+# A package that judges usually have, and this environment does not.
+MISSING = next(name for name in reversed(USUAL) if name.isidentifier() and importlib.util.find_spec(name) is None)
+
+
+@pytest.fixture(scope="module", params=["namespaces", "docker"])
+def backend(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The name of each backend in turn, for `Sandbox(backend=...)`; `DOCKER_HOST` names an engine for `docker`."""
+    if request.param == "namespaces":
+        yield "namespaces"
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DOCKER_HOST", request.getfixturevalue("engine"))
+        yield "docker"
 
 
 @pytest.fixture(scope="session")

@@ -10,17 +10,19 @@ from sandbox import Assert, Call, Case, Stdin
 ADD = Stdin(input="3 4\n", expected="7\n")
 CALL = Call(args=[3, 4], expected=7)
 ASSERT = Assert(code="assert add(3, 4) == 7")
+LOOP = Assert(code="for a in [3]:\n    assert add(a, 4) == 7")  # runs inside as it stands
 
 
 @dataclass(frozen=True)
 class Attack:
-    """A program, its one test, and the reasons that are right for it (`ok` where it does its job besides)."""
+    """A program, its tests, and the reasons that are right for it (`ok` where it does its job besides)."""
 
     name: str
     reasons: str
     source: str
     case: Case = ADD
-    cpu_s: float = 0.4
+    cpu_s: float = 0.3
+    more: tuple[Case, ...] = ()
 
 
 ATTACKS = [
@@ -116,7 +118,7 @@ while True:
     try: os.wait()
     except ChildProcessError: pass
 """),
-    Attack("a value of many small parts", "wrong_answer", "def add(a, b): return [[]] * 10**6", CALL, cpu_s=5),
+    Attack("a value of many small parts", "wrong_answer", "def add(a, b): return [[]] * (3 * 10**5)", CALL, cpu_s=5),
     Attack("sleep", "time_limit", """
 import time
 time.sleep(600)
@@ -294,7 +296,8 @@ print(os.environ.get('EXPECTED', ''))
     # Reaching others.
     Attack("kill the parent", "ok", """
 import os, signal
-os.kill(os.getppid(), signal.SIGKILL)
+try: os.kill(os.getppid(), signal.SIGKILL)
+except PermissionError: pass
 print(sum(map(int, input().split())))
 """),
     Attack("kill everybody", "ok runtime_error", """
@@ -305,7 +308,8 @@ print(sum(map(int, input().split())))
 """),
     Attack("stop the parent", "ok", """
 import os, signal
-os.kill(os.getppid(), signal.SIGSTOP)
+try: os.kill(os.getppid(), signal.SIGSTOP)
+except PermissionError: pass
 print(sum(map(int, input().split())))
 """),
     Attack("a daemon", "ok", """

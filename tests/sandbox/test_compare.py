@@ -1,11 +1,26 @@
 """Each rule of the comparison, both ways."""
 
 import json
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
+from sandbox import Program, Sandbox, Stdin
 from sandbox.compare import Unreadable, read_report, same_output, same_value
+
+
+@contextmanager
+def unlimited_digits() -> Iterator[None]:
+    """As in the process that writes reports."""
+    before = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(0)
+    yield
+    sys.set_int_max_str_digits(before)
+
 
 OUTPUTS = [
     # expected, got, same
@@ -77,6 +92,88 @@ def test_long_outputs_are_compared_without_a_list_of_tokens() -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 8 << 20
+
+
+LINES = [
+    # rules, expected, got, same
+    ("exact", "7\n", "7", True),
+    ("exact", "7", "7  \n\n", True),
+    ("exact", "7", " 7", False),
+    ("exact", "1 2", "1  2", False),
+    ("exact", "1\n2", "1 2", False),
+    ("exact", "1\n2", "1\r\n2\r\n", True),
+    ("exact", "1\n\n2", "1\n2", False),
+    ("exact", "0.5", "0.50", False),
+    ("exact", "a", "A", False),
+    ("exact", "", "\n", True),
+    ("exact", "", "0", False),
+    ("exact", "1\n2", "1", False),
+    ("lcb", "7\n", "  7  \n\n", True),
+    ("lcb", "1\n2", " 1 \n\t2", True),
+    ("lcb", "1 2", "1  2", True),
+    ("lcb", "a b", "a  b", False),
+    ("lcb", "1\n2", "1 2", False),
+    ("lcb", "1\n\n2", "1\n2", False),
+    ("lcb", "1.0", "1", True),
+    ("lcb", "1", "1.0", True),
+    ("lcb", "1e9", "1000000000", True),
+    ("lcb", "0.1", "0.1000001", False),
+    ("lcb", "0.1 0.2", "0.10 0.20", True),
+    ("lcb", "0.1 x", "0.10 x", False),
+    ("lcb", "YES", "yes", False),
+    ("lcb", "1 2 3", "3 2 1", False),
+    ("lcb", "1\n2\n3", "1", False),
+    ("lcb", "nan", "nan", True),
+    ("lcb", "1", "nan", False),
+    ("lcb", "1", "sNaN", False),
+    ("lcb", "1", "1e999999999999999999", False),
+    ("lcb", "", "", True),
+]
+
+
+@pytest.mark.parametrize(("rules", "expected", "got", "same"), LINES)
+def test_output_by_other_rules(rules: Any, expected: str, got: str, same: bool) -> None:
+    assert same_output(expected, got.encode(), rules) is same
+
+
+OTHER_VALUES = [
+    # expected, got, same by lcb, same by exact
+    (7, 7, True, True),
+    (7, 7.0, True, False),
+    (1, True, True, False),
+    (0.1, 0.1000001, False, False),
+    (0.1, 0.1, True, True),
+    ([7], 7, False, False),
+    ((1, 2), [1, 2], True, True),
+    ([1, 2], [2, 1], False, False),
+    ({1: "x"}, {"1": "x"}, True, True),
+    ("a", "A", False, False),
+    (None, None, True, True),
+    (None, False, False, False),
+    (float("nan"), float("nan"), False, True),
+    ([], {}, False, False),
+    ("", [], False, False),
+    (10**5000, 10**5000, True, True),
+    (10**5000, 10**5000 + 1, False, False),
+]
+
+
+@pytest.mark.parametrize(("expected", "got", "lcb", "exact"), OTHER_VALUES, ids=range(len(OTHER_VALUES)))
+def test_value_by_other_rules(expected: object, got: object, lcb: bool, exact: bool) -> None:
+    with unlimited_digits():
+        text = json.dumps(["value", got])
+    report = read_report(text.encode())
+    assert same_value(expected, report[1], "lcb") is lcb
+    assert same_value(expected, report[1], "exact") is exact
+
+
+@pytest.mark.parametrize(
+    ("compare", "expected", "passes"),
+    [("token", "0.333333333", True), ("lcb", "0.333333333", False), ("exact", "0.3333333333333333", True)],
+)
+def test_a_program_chooses_its_rules(box: Sandbox, compare: Any, expected: str, passes: bool) -> None:
+    program = Program(source="print(1 / 3)", cases=[Stdin(input="", expected=expected)], compare=compare)
+    assert (box.run_sync(program).status == "pass") is passes
 
 
 VALUES = [

@@ -1,21 +1,39 @@
-"""Every attack gets a right verdict, and a benign program after it still passes."""
+"""Every attack gets a right verdict on every backend and in every mode, and a benign program after it still passes."""
+
+from collections.abc import Iterator
 
 import pytest
 
 from sandbox import Limits, Program, Sandbox
 from tests.sandbox.hostile import ADD, ATTACKS, Attack
+from tests.sandbox.hostile_abuse import ABUSES
+from tests.sandbox.hostile_forge import FORGERIES
+from tests.sandbox.hostile_state import LEFTOVERS
 
-LIMITS = Limits(cpu_s=0.4, wall_s=1.0, memory_mb=256, output_mb=8, processes=32)
+LIMITS = Limits(cpu_s=0.3, wall_s=1.0, memory_mb=256, output_mb=8, processes=32)
 BENIGN = Program(source="print(sum(map(int, input().split())))", cases=[ADD], limits=LIMITS)
 
 
-@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
-def test_attack(box: Sandbox, attack: Attack) -> None:
+@pytest.fixture(scope="module", params=["fast", "strict"])
+def hit(backend: str, request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+    """An open sandbox with one worker, so that every program meets the zygote that the one before it met."""
+    with Sandbox(backend, workers=1, mode=request.param) as sandbox:
+        yield sandbox
+
+
+@pytest.mark.parametrize("attack", [*ATTACKS, *FORGERIES, *ABUSES, *LEFTOVERS], ids=lambda attack: attack.name)
+def test_attack(hit: Sandbox, attack: Attack) -> None:
     limits = LIMITS.model_copy(update={"cpu_s": attack.cpu_s})
-    outcome = box.run_sync(Program(source=attack.source, cases=[attack.case], entry="add", limits=limits))
+    program = Program(source=attack.source, cases=[attack.case, *attack.more], entry="add", limits=limits)
+    outcome = hit.run_sync(program)
     assert outcome.reason in attack.reasons.split(), outcome
     assert (outcome.status == "pass") == (outcome.reason == "ok")
-    assert box.run_sync(BENIGN).status == "pass"
+    assert hit.run_sync(BENIGN).status == "pass"
+
+
+def test_names_are_unique() -> None:
+    names = [attack.name for attack in (*ATTACKS, *FORGERIES, *ABUSES, *LEFTOVERS)]
+    assert len(names) == len(set(names))
 
 
 def test_crash_names_its_signal(box: Sandbox) -> None:

@@ -35,7 +35,8 @@ async def test_canonical_solutions_pass(problems: list[dict[str, Any]]) -> None:
     outcomes = await _all([_program(problem, problem["canonical_solution"]) for problem in problems])
     assert len(outcomes) == 164
     assert [outcome for outcome in outcomes if outcome.status != "pass"] == []
-    assert all(outcome.weaker for outcome in outcomes)
+    weaker = [problem["task_id"] for problem, outcome in zip(problems, outcomes, strict=True) if outcome.weaker]
+    assert weaker == [f"HumanEval/{number}" for number in (32, 38, 44, 50, 53, 151)]  # loops, and values of their own
 
 
 @pytest.mark.real

@@ -25,7 +25,7 @@ def _zygotes(below: set[tuple[int, str]]) -> list[int]:
 
 async def test_a_zygote_that_is_killed_changes_no_verdict(processes: type[Processes]) -> None:
     before = processes.below(os.getpid())
-    async with Sandbox(workers=1) as sandbox:
+    async with Sandbox("namespaces", workers=1) as sandbox:
         for inner in (False, True):  # the process that the host knows, and the zygote below it
             task = asyncio.create_task(sandbox.run(Program(source=SLOW, cases=[ADD])))
             await asyncio.sleep(0.15)
@@ -38,9 +38,9 @@ async def test_a_zygote_that_is_killed_changes_no_verdict(processes: type[Proces
 async def test_a_zygote_that_hangs_changes_no_verdict(
     processes: type[Processes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sandbox.backends.namespaces._PATIENCE_S", 0.5)
+    monkeypatch.setattr("sandbox.frames._PATIENCE_S", 0.5)
     before = processes.below(os.getpid())
-    async with Sandbox(workers=1) as sandbox:
+    async with Sandbox("namespaces", workers=1) as sandbox:
         mine = sorted(_zygotes(processes.below(os.getpid()) - before))
         os.kill(mine[1], signal.SIGSTOP)
         limits = Limits(cpu_s=0.1, wall_s=0.1)
@@ -49,7 +49,7 @@ async def test_a_zygote_that_hangs_changes_no_verdict(
 
 async def test_cancelling_ends_the_program(processes: type[Processes]) -> None:
     before = processes.below(os.getpid())
-    async with Sandbox(workers=1) as sandbox:
+    async with Sandbox("namespaces", workers=1) as sandbox:
         task = asyncio.create_task(sandbox.run(Program(source="while True: pass", cases=[ADD])))
         await asyncio.sleep(0.3)
         mine = processes.below(os.getpid()) - before
@@ -63,7 +63,7 @@ async def test_cancelling_ends_the_program(processes: type[Processes]) -> None:
 async def test_closing_leaves_nothing(processes: type[Processes]) -> None:
     before = processes.below(os.getpid())
     daemon = "import os, time\nfor _ in range(3):\n    if os.fork() == 0: time.sleep(600 + bool(os.setsid()))\nprint(7)"
-    async with Sandbox(workers=2) as sandbox:
+    async with Sandbox("namespaces", workers=2) as sandbox:
         outcome = await sandbox.run(Program(source=daemon, cases=[ADD, ADD]))
         mine = processes.below(os.getpid()) - before
     assert outcome.status == "pass"
@@ -84,7 +84,7 @@ from sandbox import Limits, Program, Sandbox, Stdin
 FORKS = "import os, time\\nfor _ in range(3):\\n    if os.fork() == 0: os.setsid()\\ntime.sleep(600)"
 LOOPS = "import os\\nos.fork()\\nwhile True: pass"
 async def main():
-    async with Sandbox(workers=2) as sandbox:
+    async with Sandbox("namespaces", workers=2) as sandbox:
         limits = Limits(cpu_s=60, wall_s=60)
         case = Stdin(input="", expected="")
         programs = [Program(source=source, cases=[case], limits=limits) for source in (FORKS, LOOPS)]
@@ -148,7 +148,7 @@ def test_no_run_without_isolation() -> None:
     kernel.no_new_privileges()
     kernel.load_filter(seccomp.assemble(platform.machine()))
     try:
-        print(Sandbox(workers=1).run_sync(Program(source="print(7)", cases=[Stdin(input="", expected="7")])))
+        print(Sandbox("namespaces", 1).run_sync(Program(source="print(7)", cases=[Stdin(input="", expected="7")])))
     except SandboxError as error:
         print("refused", error.what, "NEXT", error.next)
     """
@@ -196,6 +196,11 @@ with Sandbox(workers=1) as box:
         if attack.name in wanted or attack.name.startswith("memory"):
             outcome = box.run_sync(Program(source=attack.source, cases=[attack.case], limits=limits, entry="add"))
             assert outcome.reason in attack.reasons.split() + ["time_limit"], (attack.name, outcome)
+from tests.sandbox.test_modes import LEAVES, left
+with Sandbox("namespaces", workers=1, mode="strict") as box:
+    for name in LEAVES:  # here tests are the same user as the init of their cell
+        outcome, _ = left(box, name)
+        assert outcome.status == "pass", (name, outcome)
 print("done")
 """
     paths = sorted({sys.base_prefix, sys.prefix, root}, key=len)
