@@ -1,4 +1,4 @@
-"""The five extension points: Source, Label (cleaning), Teacher, Verifier, Selector.
+"""The six extension points: Source, Label and Gate (cleaning), Teacher, Verifier, Selector.
 
 Each is a configured object with one method; adding one is adding one file to the folder of its name. None of them
 knows files of the run, engines, ranks or retries: the engine owns those.
@@ -8,9 +8,9 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
 
-from curate.keys import Operational
+from curate.keys import Operational, digest
 from curate.plug import Kind
-from curate.records import Attempt, Drop, Question, Truth, Verdict
+from curate.records import Attempt, Drop, Question, Truth, Unknown, Verdict
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,7 +40,7 @@ class Source(Kind):
 
 
 class Opinion(NamedTuple):
-    """What a label stage says of one row. `reason` is set exactly when the row is not kept."""
+    """What a label stage says of one row. `reason` is set exactly when the row is not kept (or `UNEXAMINED`)."""
 
     kept: bool
     reason: str | None = None
@@ -61,6 +61,30 @@ class Label(Kind):
         """One opinion per row, in order. Pure: the same rows give the same opinions."""
 
 
+UNEXAMINED = "unexamined"  # the reason of a row that is kept because of trouble of ours
+
+
+class Unexamined(Exception):
+    """Trouble of ours kept a gate from an opinion: the question stays, counted, and the next run examines it."""
+
+
+class Gate(Kind):
+    """A cleaning stage that must run or ask something to have an opinion: one question at a time, with handles.
+
+    Its opinions are stored in the ledger under `reads`, so nothing is examined twice, whatever kills a run.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset()  # of `sandbox`, `workers`: opened only when needed
+
+    @abstractmethod
+    def reads(self, question: Question) -> Any | None:
+        """What of a question decides the opinion, as a JSON-like value; None: nothing to examine, it is kept."""
+
+    @abstractmethod
+    async def examine(self, question: Question, resources: "Resources") -> Opinion:
+        """The opinion; its evidence must repeat exactly. Raises Unexamined for trouble of ours."""
+
+
 class Selector(Kind):
     """Chooses which attempts become rows; sees label columns only, never texts.
 
@@ -70,6 +94,21 @@ class Selector(Kind):
     @abstractmethod
     def select(self, attempts: "pa.Table") -> list[Opinion]:
         """One opinion per attempt, in order."""
+
+
+class Ask(NamedTuple):
+    """A request that is no question of the run, such as a judge's. Only a made-up teacher reads `right` and `wrong`."""
+
+    user: str
+    system: str = ""
+    response_format: dict[str, Any] | None = None  # OpenAI's field of that name; left out where a server knows none
+    right: str = ""  # a good reply
+    wrong: str = ""  # a bad one
+
+    def question(self) -> Question:
+        """The request as a question without a truth: what a teacher's `call` and `parse` take."""
+        text = f"{self.system}\n\n{self.user}".strip()
+        return Question.of(problem=text, domain="ask", truth=Unknown(), source="ask", source_id=digest(text))
 
 
 class Teacher(Kind):
@@ -93,6 +132,10 @@ class Teacher(Kind):
         The question comes without its test cases (`truth.cases` is empty): they are nothing a teacher may see.
         """
 
+    def ask(self, ask: Ask, sample: int, resources: "Resources") -> "Call | None":
+        """The request for reply `sample` to a free text; `parse` takes `ask.question()` with it."""
+        return self.call(ask.question(), sample, resources)
+
     def unused(self, resources: "Resources") -> int:
         """Recorded answers that no question asked for: told to the user, who may have matched the wrong column."""
         return 0
@@ -100,6 +143,14 @@ class Teacher(Kind):
     @abstractmethod
     def parse(self, question: Question, sample: int, call: "Call", reply: "Reply") -> Attempt:
         """The attempt that a stored reply holds. Pure; never raises on what a model wrote."""
+
+
+class Example(NamedTuple):
+    """A question with a solution that must pass and one that must not."""
+
+    question: Question
+    right: str
+    wrong: str
 
 
 class Verifier(Kind):
@@ -114,6 +165,10 @@ class Verifier(Kind):
 
     def reads(self, question: Question) -> Any:
         """What else than its truth this verifier reads of a question: part of the verdict key."""
+        return None
+
+    def example(self) -> Example | None:
+        """What the self-check tries this verifier on; None: one made up for a truth type that it takes."""
         return None
 
     @abstractmethod

@@ -132,7 +132,8 @@ class Attempt(Record):
 VerdictOutcome = Literal["pass", "fail", "unsure", "error"]
 Reason = Literal[
     "ok", "wrong_answer", "time_limit", "memory_limit", "output_limit", "process_limit", "runtime_error",
-    "compile_error", "no_answer", "no_code", "unparsable", "truncated", "refused", "judge_rejected", "disagreement",
+    "compile_error", "no_answer", "no_code", "unparsable", "truncated", "refused", "judge_rejected", "judge_unclear",
+    "disagreement",
     "no_verifier", "not_applicable", "unreadable_tests", "missing_module", "infrastructure",
 ]  # fmt: skip
 

@@ -42,7 +42,7 @@ class Calls:
 
     def __init__(self, ledger: Ledger, budget: Budget | None = None, *, run: str = "") -> None:
         """`run` is the name that payments are put down to."""
-        self.counters = Counters()
+        self._counters: dict[str, Counters] = {}
         self.budget = budget or Budget()
         self._ledger = ledger
         self._run = run
@@ -74,10 +74,11 @@ class Calls:
         `status == "failed"` means that the call failed for good in this run; the next run asks again. Raises Stopped
         where no more may be sent (budget, a refused key, a full disk, `stop`).
         """
-        self.counters.asked += 1
+        counters = self.of(call.use)
+        counters.asked += 1
         if not call.stored:
             reply = await self._transport(call.form).send(call)
-            self.counters.given += 1
+            counters.given += 1
             return reply
         key = call.key
         while True:
@@ -88,10 +89,10 @@ class Calls:
                     return await self._ask_alone(call, key)
                 found = await asyncio.shield(running)
             if found is not None and found.status == "failed":
-                self.counters.failed += 1
+                counters.failed += 1
                 return found
             if found is not None and found.serves(call.max_tokens):
-                self.counters.reused += 1
+                counters.reused += 1
                 return found
 
     def lookup(self, calls: Sequence[Call]) -> dict[str, Reply]:
@@ -114,6 +115,15 @@ class Calls:
         for key, bodies in self._ledger.get("trouble", [key for key in caps if key not in found]).items():
             found[key] = Reply(status="failed", error=json.loads(bodies[-1])["error"])
         return found
+
+    @property
+    def counters(self) -> Counters:
+        """What all calls came to."""
+        return sum(self._counters.values(), Counters())
+
+    def of(self, use: str) -> Counters:
+        """What the calls for one use came to (`answer`, `judge`)."""
+        return self._counters.setdefault(use, Counters())
 
     @property
     def in_flight(self) -> int:
@@ -144,22 +154,27 @@ class Calls:
             try:
                 reply = await self._send_once(call, key)
             except (Busy, Unreachable) as trouble:
-                endpoint.pause(trouble)
+                try:
+                    endpoint.pause(trouble)
+                except Stopped:
+                    if not call.gives_up:
+                        raise
+                    return self._failed(trouble, call)
             except Unclear as trouble:
-                self.counters.maybe_paid += 1
+                self.of(call.use).maybe_paid += 1
                 if unclear == RESENDS:
-                    return self._failed(trouble)
+                    return self._failed(trouble, call)
                 await self._sleep(RESEND_PAUSE_S * 2**unclear)
                 unclear += 1
             except Refused as trouble:
                 endpoint.refused(trouble)
-                return self._failed(trouble)
+                return self._failed(trouble, call)
             except Denied as trouble:
                 raise _denied(trouble, call) from trouble
             else:
                 endpoint.worked()
                 return reply
-            self.counters.retried += 1
+            self.of(call.use).retried += 1
 
     async def _send_once(self, call: Call, key: str) -> Reply:
         """One send, noted durably before it happens; its reply, or its trouble, is durable when this ends."""
@@ -173,7 +188,7 @@ class Calls:
             send = f"{time.time_ns():016x}{secrets.token_hex(4)}"
             note = {"at": round(time.time(), 3), "max_tokens": call.max_tokens}
             await self._ledger.put([sent_note(key, send, self._run, held, note)])
-            self.counters.sent += 1
+            self.of(call.use).sent += 1
             cost = None  # from here on it may cost its worst case
             try:
                 reply = await self._timed(call)
@@ -186,7 +201,7 @@ class Calls:
             cost = reply.cost
             paid = paid_note(key, send, self._run, held if cost is None else cost)
             await self._ledger.put([Entry("reply", key, reply.tag, reply.to_bytes()), paid])
-            self.counters.count(reply)
+            self.of(call.use).count(reply)
             return reply
         finally:
             self._in_flight -= 1
@@ -209,8 +224,8 @@ class Calls:
         if self._stopped is not None:
             raise self._stopped
 
-    def _failed(self, trouble: Trouble) -> Reply:
-        self.counters.failed += 1
+    def _failed(self, trouble: Trouble, call: Call) -> Reply:
+        self.of(call.use).failed += 1
         return Reply(status="failed", error=str(trouble))
 
     def _stored(self, key: str, cap: int | None) -> Reply | None:

@@ -1,6 +1,6 @@
 """What the calls of one command came to."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from curate.calls.model import Reply
 
@@ -31,6 +31,9 @@ class Counters:
         self.reasoning_tokens += reply.usage.get("reasoning", 0)
         self.cost += reply.cost or 0.0
         self.cost_unknown += reply.cost is None
+
+    def __add__(self, other: "Counters") -> "Counters":
+        return Counters(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(self)))
 
     def note(self) -> str:
         """A few words for a progress line; empty while nothing was sent."""

@@ -26,6 +26,8 @@ class Call(Record):
     concurrency: int = 64
     price: tuple[float, float] | None = None  # USD per million input and output tokens
     given: dict[str, Any] | None = None  # form `given`: the raw reply, already known (recorded or made up)
+    use: str = "answer"  # what it is asked for, as the report counts it: `answer`, `judge`
+    gives_up: bool = False  # an address that cannot be reached fails this call and does not stop the run
     latency_s: float = 0.0  # form `given`: how long the answer takes to come
 
     @property

@@ -14,7 +14,7 @@ from pydantic import Field
 from curate.calls.completion import completion
 from curate.calls.model import Call, Reply
 from curate.keys import Operational, digest
-from curate.kinds import Teacher
+from curate.kinds import Ask, Teacher
 from curate.records import Answer, Attempt, Choice, Grid, Question, Reference, Scored, Tests
 from curate.teachers.parse import attempt_of
 
@@ -49,6 +49,23 @@ class Fake(Teacher):
         else:
             raw = completion(solution, reasoning=reasoning)
         tokens = {"prompt_tokens": len(question.problem) // 4, "completion_tokens": len(solution) // 4}
+        return Call(
+            form="given",
+            model="gold",
+            sample=sample,
+            body={"question": question.id, "answer": digest(raw)},
+            given={**raw, "usage": tokens, "model": "gold"},
+            latency_s=self.latency_s,
+            concurrency=self.concurrency,
+            price=(0.0, 0.0),
+        )
+
+    def ask(self, ask: Ask, sample: int, resources: "Resources") -> Call:
+        """A call that carries the good reply, or the bad one at the error rate."""
+        question = ask.question()
+        wrong = self._chance("wrong", question, sample) < self.error_rate
+        raw = completion(ask.wrong if wrong else ask.right)
+        tokens = {"prompt_tokens": len(question.problem) // 4, "completion_tokens": len(ask.right) // 4}
         return Call(
             form="given",
             model="gold",

@@ -9,7 +9,7 @@ from curate.calls.model import Call, Reply
 from curate.calls.secret import key_of
 from curate.errors import RecipeError
 from curate.keys import Operational
-from curate.kinds import Teacher
+from curate.kinds import Ask, Teacher
 from curate.paths import resolve
 from curate.prompts.prompt import Prompt, load
 from curate.records import Attempt, Question, Record
@@ -90,6 +90,16 @@ class Openai(Teacher):
 
     def call(self, question: Question, sample: int, resources: "Resources") -> Call:
         """The request for one sample."""
+        return self._call(self._template().render(question, system=self.system), sample, self.extra_body)
+
+    def ask(self, ask: Ask, sample: int, resources: "Resources") -> Call:
+        """The same with a text of its own; `system` goes before what the text brings."""
+        system = "\n\n".join(part for part in (self.system, ask.system) if part)
+        messages = [{"role": "system", "content": system}] if system else []
+        form = {} if ask.response_format is None else {"response_format": ask.response_format}
+        return self._call([*messages, {"role": "user", "content": ask.user}], sample, {**form, **self.extra_body})
+
+    def _call(self, messages: list[dict[str, str]], sample: int, extra: dict[str, Any]) -> Call:
         chosen = {
             "temperature": self.temperature,
             "top_p": self.top_p,
@@ -97,9 +107,9 @@ class Openai(Teacher):
         }
         body = {
             "model": self.model,
-            "messages": self._template().render(question, system=self.system),
+            "messages": messages,
             **{name: value for name, value in chosen.items() if value is not None},
-            **self.extra_body,
+            **extra,
         }
         return Call(
             form="chat",

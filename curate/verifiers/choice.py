@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from curate.kinds import Verifier
 from curate.records import Attempt, Choice, Question, Truth, Verdict
-from curate.verifiers import exact
+from curate.verifiers.answers.normalise import clean, fold
 from curate.verifiers.extract import boxed, solution_part
 from curate.verifiers.verdict import shown, verdict_of
 
@@ -125,7 +125,7 @@ def find_letter(solution: str, options: tuple[str, ...] = ()) -> Named | None:
 
 
 def _letter_of(text: str, options: tuple[str, ...]) -> str | None:
-    text = exact.clean(text)
+    text = clean(text)
     by_text = _option_named(text, options)
     while match := _WRAPPED.match(text):
         text = match.group(1).strip()
@@ -222,7 +222,7 @@ def _option_named(text: str, options: tuple[str, ...]) -> str | None:
 
 
 def _plain(text: str) -> str:
-    return exact.fold(exact.clean(text)).casefold()
+    return fold(clean(text)).casefold()
 
 
 def _possible(letter: str, options: tuple[str, ...]) -> bool:

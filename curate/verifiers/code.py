@@ -17,7 +17,7 @@ from curate.records import Attempt, Question, Tests, Truth, Verdict
 from curate.verifiers.program import find_program
 from curate.verifiers.testcases import SURROGATE, Suite, UnreadableTests, read_tests
 from curate.verifiers.verdict import shown, verdict_of
-from sandbox.model import Limits, Outcome, Program, SandboxError
+from sandbox.model import Compare, Limits, Outcome, Program, SandboxError
 
 if TYPE_CHECKING:
     from curate.resources import Resources
@@ -31,7 +31,7 @@ _LARGE = 1 << 17  # characters: longer tests and solutions are read off the even
 class Code(Verifier):
     """Runs the program of an answer against its tests. Limits are per test."""
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     takes: ClassVar[tuple[type[Truth], ...]] = (Tests,)
     needs: ClassVar[frozenset[str]] = frozenset({"sandbox"})
 
@@ -39,6 +39,7 @@ class Code(Verifier):
     cpu_s: float = Field(6.0, gt=0, description="CPU seconds a test where the source states no limit")
     memory_mb: int = Field(1024, gt=0, description="MiB a test where the source states no limit")
     output_mb: int = Field(64, gt=0, description="MiB of output a test")
+    compare: Compare = Field("token", description="rules of comparison, where the question names none")
 
     def verifier_version(self) -> str:
         """Our version and the sandbox's Python, such as `1+python3.11`."""
@@ -71,7 +72,8 @@ class Code(Verifier):
             outcome = await sandbox.run(program)
         except SandboxError as error:
             return verdict_of(self, "error", "infrastructure", {"message": error.what, **setting})
-        return self._judged(outcome, setting)
+        # The usual rules go without saying.
+        return self._judged(outcome, setting if program.compare == "token" else {"compare": program.compare, **setting})
 
     def _limits(self, truth: Tests) -> Limits:
         return Limits(
@@ -89,7 +91,8 @@ class Code(Verifier):
             source = find_program(solution, entry=suite.entry, starter=question.starter_code)
             if source is None:
                 return None
-            return Program(source=source, cases=suite.cases, entry=suite.entry, limits=limits)
+            rules = suite.compare or self.compare
+            return Program(source=source, cases=suite.cases, entry=suite.entry, limits=limits, compare=rules)
 
         if len(truth.cases) + len(solution) > _LARGE:
             return await asyncio.to_thread(build)

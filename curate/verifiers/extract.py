@@ -1,6 +1,7 @@
 r"""The one final answer of a solution text: where it is looked for, in which order, and what is cut off around it.
 
-The policy, first hit wins: the last non-empty `\boxed{}` (or `\fbox`, `\framebox`); the last "answer is ..." or
+The policy, first hit wins: the last non-empty `\boxed{}` (or `\fbox`, `\framebox`), with those that stand beside it in
+one phrase (`\boxed{1}` and `\boxed{2}` may answer `1, 2`); the last "answer is ..." or
 "answer: ..."; the last `#### ...` line; the last `A: ...` line; and, only where a plain number is asked for, the last
 number that stands alone in the last line. Thinking is never searched: only what follows its `</think>` counts.
 """
@@ -13,6 +14,10 @@ _THINK = re.compile(r"\s*<think(?:ing)?>", re.IGNORECASE)
 _THINK_END = re.compile(r"(?<!(?<!``)[`'\"#])(?<!# )</think(?:ing)?>", re.IGNORECASE)
 _FENCE_OR_END = re.compile(rf"^[ \t]*(?P<fence>```|~~~)|{_THINK_END.pattern}", re.IGNORECASE | re.MULTILINE)
 _BOX_OR_BRACE = re.compile(r"\\(?:boxed|fbox|framebox)\s*\{|\\.|[{}]", re.DOTALL)
+_CONNECTS = re.compile(
+    r"(?:[\s$,;&]|\\(?:[,;!\s()\[\]]|quad\b|qquad\b|(?:text|mathrm)\s*\{\s*(?:and|or)\s*\})|and\b|or\b)*"
+)
+_BESIDE, _MOST_BOXES = 60, 12  # characters between two boxes of one phrase; boxes of a phrase
 _BARE_BOX = re.compile(r"\\boxed(?:\s+|(?=\d))([^\s{}$\\]+)")
 _BOX_COMMAND = re.compile(r"\\(?:boxed|fbox|framebox)\s*(?=\{)")
 _ANSWER_IS = re.compile(
@@ -24,6 +29,7 @@ _HASHES = re.compile(r"^[ \t]*####[ \t]*(\S[^\n]*)$", re.MULTILINE)
 _A_LINE = re.compile(r"^[ \t]*A[ \t]*:[ \t]*(\S[^\n]*)$", re.MULTILINE)
 # A number that stands alone, not one inside a formula.
 _NUMBER = re.compile(r"(?<![^\s=*(])[-\u2212]?[$€£]?(?:\d[\d,]*(?:\.\d+)?|\.\d+)(?:/\d+)?%?(?=[\s.,;:!?)*]|$)")
+_FORMULA_GOES_ON = re.compile(r"[\\+*/=^&\d]")
 _MATH = {
     "$$": re.compile(r"(?<!\\)\$\$"),
     "\\[": re.compile(r"\\\]"),
@@ -33,10 +39,14 @@ _MATH = {
 
 
 class Found(NamedTuple):
-    """An answer text and the rule that found it: `boxed`, `answer_is`, `hashes`, `a_line` or `last_number`."""
+    """An answer text and the rule that found it: `boxed`, `answer_is`, `hashes`, `a_line` or `last_number`.
+
+    `last` is the last box alone, where others stand beside it in its phrase.
+    """
 
     text: str
     rule: str
+    last: str | None = None
 
 
 def solution_part(text: str) -> str:
@@ -57,6 +67,8 @@ def solution_part(text: str) -> str:
 
 def _lone_end(text: str) -> int:
     """Where a thinking ends that was opened before the text; 0 where there is none, or only one within fenced code."""
+    if "</" not in text:
+        return 0
     fenced = False
     for mark in _FENCE_OR_END.finditer(text):
         if mark["fence"]:
@@ -69,40 +81,62 @@ def _lone_end(text: str) -> int:
 def final_answer(text: str, *, plain_number: bool) -> Found | None:
     """The final answer of a solution, or None. `plain_number` also admits the last number of the last line."""
     text = solution_part(text)
-    for rule, find in (("boxed", boxed), ("answer_is", _answer_is), ("hashes", _hashes), ("a_line", _a_line)):
+    boxes = list(dict.fromkeys(_boxes(text)))
+    if boxes:
+        return Found(", ".join(boxes), "boxed", boxes[-1] if len(boxes) > 1 else None)
+    for rule, find in (("answer_is", _answer_is), ("hashes", _hashes), ("a_line", _a_line)):
         found = find(text)
         if found:
             return Found(found, rule)
-    last_line = text.rstrip().rpartition("\n")[2]
-    if plain_number and (numbers := _NUMBER.findall(last_line)):
-        return Found(numbers[-1].rstrip(","), "last_number")
-    return None
+    number = _last_number(text.rstrip().rpartition("\n")[2]) if plain_number else None
+    return Found(number, "last_number") if number else None
+
+
+def _last_number(line: str) -> str | None:
+    """The number that a line ends with, but for words: in the middle of a formula none is the answer."""
+    numbers = list(_NUMBER.finditer(line))
+    if not numbers or _FORMULA_GOES_ON.search(line, numbers[-1].end()):
+        return None
+    return numbers[-1].group().rstrip(",")
 
 
 def boxed(text: str) -> str | None:
     """The content of the last outermost box that is closed and not empty; one pass, however hostile the text."""
-    open_groups: list[tuple[bool, int]] = []  # (is a box, start of the content)
-    open_boxes = 0
-    last: str | None = None
-    last_end = -1
-    for token in _BOX_OR_BRACE.finditer(text):
+    found = _boxes(text)
+    return found[-1] if found else None
+
+
+def _boxes(text: str) -> list[str]:
+    """The last closed box and those of its phrase, in order."""
+    first = text.find("box")
+    if first < 0:
+        return []
+    start_at = text.rfind("\n", 0, first) + 1  # what stands on earlier lines opens no box
+    open_groups: list[tuple[bool, int, int]] = []  # (is a box, where its command starts, where its content does)
+    chain: list[str] = []
+    chain_end = -1
+    for token in _BOX_OR_BRACE.finditer(text, start_at):
         word = token.group()
         if word == "}":
             if open_groups:
-                is_box, start = open_groups.pop()
-                open_boxes -= is_box
+                is_box, command, start = open_groups.pop()
                 if is_box and (content := text[start : token.start()].strip()):
-                    last, last_end = content, token.end()
+                    beside = 0 <= chain_end <= command <= chain_end + _BESIDE and len(chain) < _MOST_BOXES
+                    if not (beside and _CONNECTS.fullmatch(text, chain_end, command)):
+                        chain = []
+                    chain.append(content)
+                    chain_end = token.end()
         elif word.endswith("{") and (word == "{" or len(word) > 2):
-            is_box = word != "{"
-            open_groups.append((is_box, token.end()))
-            open_boxes += is_box
-    for bare in _BARE_BOX.finditer(text, max(last_end, 0)):
-        last = bare.group(1).rstrip(".,;")
-    return _BOX_COMMAND.sub("", last).strip() if last else None
+            open_groups.append((word != "{", token.start(), token.end()))
+    for bare in _BARE_BOX.finditer(text, max(chain_end, 0)):
+        chain = [bare.group(1).rstrip(".,;")]
+    cleaned = (_BOX_COMMAND.sub("", content).strip() for content in chain)
+    return [content for content in cleaned if content]
 
 
 def _answer_is(text: str) -> str | None:
+    if "nswer" not in text and "NSWER" not in text:
+        return None
     for match in reversed(list(_ANSWER_IS.finditer(text))):
         found = _phrase(text, match.end())
         if found:
@@ -131,13 +165,13 @@ def _phrase(text: str, start: int) -> str | None:
 
 
 def _hashes(text: str) -> str | None:
-    return _last(_HASHES, text)
+    return _last(_HASHES, text, "####")
 
 
 def _a_line(text: str) -> str | None:
-    return _last(_A_LINE, text)
+    return _last(_A_LINE, text, ":")
 
 
-def _last(pattern: re.Pattern[str], text: str) -> str | None:
-    lines = pattern.findall(text)
+def _last(pattern: re.Pattern[str], text: str, mark: str) -> str | None:
+    lines = pattern.findall(text) if mark in text else []
     return lines[-1].strip() if lines else None

@@ -18,7 +18,7 @@ from curate.verifiers.extract import solution_part
 _TAG_END = re.compile(r"[\s:{,]")  # `python:main.py`, `python {.numbered}`
 _PYTHON = frozenset({"python", "py", "python3", "python2", "pypy", "pypy3"})
 _CODE_LINE = re.compile(r"^[ \t]*(?:def \w+\s*\(|class \w+|import \w|from [\w.]+ import )", re.MULTILINE)
-_LARGEST = 1 << 20  # characters parsed on the host; a longer block is left to the sandbox
+_LARGEST = 1 << 18  # characters parsed on the host, which takes up to a second; a longer block is left to the sandbox
 
 
 class Block(NamedTuple):
@@ -55,7 +55,10 @@ def blocks(text: str) -> list[Block]:
         else:
             lines.append(line)
     if opened is not None:
-        found.append(_block(opened, lines))
+        text = "\n".join(lines)
+        if (bare := text.rstrip()).endswith(opened.marks):  # the closing marks stand behind the last line of code
+            text = bare.removesuffix(opened.marks)
+        found.append(_block(opened, text.split("\n")))
     return found
 
 

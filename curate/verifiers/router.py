@@ -2,19 +2,21 @@
 
 The first verdict that decides (`pass` or `fail`) is the chain's. Where none decides it is `error` if anything of ours
 failed (so that it is tried again), else the last `unsure`. A question that no verifier takes is `unsure/no_verifier`.
+What came before the deciding verdict stands in its evidence, under `earlier`.
 """
 
 from collections.abc import Callable, Generator, Iterable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Protocol, Self
 
 from pydantic import Field
 
-from curate.errors import VeristillError
+from curate.errors import RecipeError, VeristillError
 from curate.keys import digest
-from curate.kinds import Verifier
+from curate.kinds import Teacher, Verifier
 from curate.plug import Plug, find
 from curate.records import Attempt, FinishReason, Question, Reason, Record, Verdict, VerdictOutcome
+from curate.verifiers.judge import Judge
 from curate.verifiers.verdict import verdict_of
 
 if TYPE_CHECKING:
@@ -26,7 +28,15 @@ DEFAULTS: dict[str, tuple[str, ...]] = {
     "tests": ("code",),
     "choice": ("choice",),
     "scored": ("score",),
+    "grid": ("grid",),
 }
+Preset = Literal["openthoughts", "strict"]
+PRESETS: tuple[Preset, ...] = ("openthoughts", "strict")
+# OpenThoughts' judge: the whole solution, without the question, one vote; it decides where ours would ask the rules.
+_OPENTHOUGHTS: dict[str, Any] = {
+    "prompt": "openthoughts", "question": False, "sees": "solution", "control": "never", "max_chars": 200_000
+}  # fmt: skip
+_JUDGED = frozenset({"answer", "choice", "reference"})  # truth types
 _SCIENCE = frozenset({"physics", "chemistry", "biology"})  # domains that `science` in a recipe also covers
 _UNFINISHED: dict[FinishReason, tuple[VerdictOutcome, Reason]] = {
     "failed": ("error", "infrastructure"),
@@ -46,10 +56,11 @@ class Step(NamedTuple):
 
 
 class Judgement(NamedTuple):
-    """The verdict on an attempt and the steps that led to it, in order."""
+    """The verdict on an attempt and the steps that led to it, in order; `key` is the deciding step's."""
 
     verdict: Verdict
     steps: tuple[Step, ...]
+    key: str | None = None
 
 
 class Missing(NamedTuple):
@@ -71,16 +82,55 @@ _Walk = Generator[_Ask, tuple[Verdict, bool], Judgement]
 
 
 class Router(Record):
-    """Chains of verifiers by domain, as `verify:` in a recipe names them; other domains get their truth's default."""
+    """Chains of verifiers by domain, as `verify:` in a recipe names them; other domains get their truth's default.
+
+    `preset` takes the place of the chains: `openthoughts` (a judge for every answer, code by its tests, science as it
+    is) or `strict` (rules alone). `judge_model` is the model of every judge that names none.
+    """
 
     chains: dict[str, list[Annotated[Verifier, Plug("curate.verifiers")]]] = Field(default_factory=dict)
+    preset: Preset | None = None
+    judge_model: Annotated[Teacher, Plug("curate.teachers")] | None = None
 
     def chain(self, domain: str, truth_type: str) -> list[Verifier]:
         """The verifiers of a domain and truth type (`answer`, `tests`...); may be empty."""
-        for name in (domain, "science" if domain in _SCIENCE else domain):
+        names = (domain, "science" if domain in _SCIENCE else domain)
+        for name in names:
             if name in self.chains:
-                return list(self.chains[name])
+                return [self._with_model(one) for one in self.chains[name]]
+        if self.preset == "openthoughts" and "science" in names:
+            return []
+        if self.preset == "openthoughts" and truth_type in _JUDGED:
+            return [self._with_model(Judge(**_OPENTHOUGHTS))]
+        if truth_type == "reference":
+            return [Judge(model=self.judge_model)] if self.judge_model is not None and self.preset is None else []
         return [_default(kind) for kind in DEFAULTS.get(truth_type, ())]
+
+    def with_judge(self, judge: Teacher | None) -> Self:
+        """The same chains with a model for the judges that name none. Raises RecipeError where there is none at all."""
+        if judge is None:
+            needy = [name for name, chain in self.chains.items() if any(map(_lacks_model, chain))]
+            if needy or self.preset == "openthoughts":
+                where = f"verify.{needy[0]}" if needy else "verify: openthoughts"
+                raise RecipeError(f"{where} asks a judge, but the recipe has no `judge:`")
+        return self.model_copy(update={"judge_model": judge})
+
+    def judges(self) -> list[Teacher]:
+        """The models that the chains may ask, each once."""
+        named = [one.model for chain in self.chains.values() for one in chain if isinstance(one, Judge)]
+        models = [model for model in (self.judge_model, *named) if model is not None]
+        return [model for number, model in enumerate(models) if model not in models[:number]]
+
+    def rehearsed(self, judge: Teacher) -> Self:
+        """The same chains with one made-up model for every judge."""
+        chains = {
+            domain: [one.model_copy(update={"model": None}) if isinstance(one, Judge) else one for one in chain]
+            for domain, chain in self.chains.items()
+        }
+        return self.model_copy(update={"chains": chains, "judge_model": judge})
+
+    def _with_model(self, verifier: Verifier) -> Verifier:
+        return verifier.model_copy(update={"model": self.judge_model}) if _lacks_model(verifier) else verifier
 
     def idle(self, domains: Iterable[str]) -> list[str]:
         """The domains of `verify:` that none of these domains belongs to: most likely misspelt."""
@@ -95,13 +145,6 @@ class Router(Record):
                 if truth_type in {_truth_type(cls) for cls in verifier.takes}:
                     needed |= verifier.needs
         return frozenset(needed)
-
-    def spec(self) -> dict[str, Any]:
-        """What the chains' verdicts depend on: every verifier's spec and version, by domain."""
-        return {
-            domain: [{**verifier.spec(), "verifier_version": verifier.verifier_version()} for verifier in chain]
-            for domain, chain in sorted(self.chains.items())
-        }
 
     async def verify(self, question: Question, attempt: Attempt, resources: "Resources", known: Known) -> Judgement:
         """Judge an attempt, running only verifiers whose verdict is not in `known` (by `verdict_key`).
@@ -155,9 +198,9 @@ class Router(Record):
             verdict, fresh = yield key, verifier
             steps.append(Step(key, verdict, fresh))
             if verdict.outcome in ("pass", "fail"):
-                return Judgement(verdict, tuple(steps))
+                return _judged(steps[-1], steps)
         errors = [step for step in steps if step.verdict.outcome == "error"]
-        return Judgement((errors or steps)[-1].verdict, tuple(steps))
+        return _judged((errors or steps)[-1], steps)
 
 
 def verdict_key(verifier: Verifier, question: Question, attempt: Attempt) -> str:
@@ -181,6 +224,20 @@ async def _run(verifier: Verifier, question: Question, attempt: Attempt, resourc
     # The boundary between verifiers, third parties' among them, and the run: one row must not end it.
     except Exception as error:  # noqa: BLE001 - the boundary to verifiers
         return verdict_of(verifier, "error", "infrastructure", {"message": f"{type(error).__name__}: {error}"[:300]})
+
+
+def _judged(decided: Step, steps: list[Step]) -> Judgement:
+    """The judgement by one of the steps; the others stand in its evidence."""
+    verdict = decided.verdict
+    if len(steps) > 1:
+        told = {"verifier", "verifier_version", "outcome", "reason", "evidence"}
+        earlier = [step.verdict.model_dump(include=told) for step in steps if step is not decided]
+        verdict = verdict.model_copy(update={"evidence": {**verdict.evidence, "earlier": earlier}})
+    return Judgement(verdict, tuple(steps), decided.key)
+
+
+def _lacks_model(verifier: Verifier) -> bool:
+    return isinstance(verifier, Judge) and verifier.model is None
 
 
 def _alone(outcome: VerdictOutcome, reason: Reason, evidence: dict[str, Any]) -> Judgement:

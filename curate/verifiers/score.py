@@ -61,7 +61,9 @@ class Score(Verifier):
             entry = json.loads(truth.entry)
         except ValueError as error:
             return verdict_of(self, "error", "unreadable_tests", {**evidence, "message": str(error)})
-        job = json.dumps({"do": "score", "task": truth.task, "entry": entry, "answer": answer}).encode()
+        job = json.dumps(
+            {"do": "score", "task": truth.task, "entry": entry, "answer": answer, "cpu_s": _CPU_S}
+        ).encode()
         assert resources.workers is not None
         try:
             result = json.loads(await resources.workers.run(job, cpu_s=_CPU_S, wall_s=_WALL_S))
@@ -76,6 +78,10 @@ class Score(Verifier):
         return self._scored(result, evidence)
 
     def _scored(self, result: dict[str, Any], evidence: dict[str, Any]) -> Verdict:
+        if "limit" in result:
+            return verdict_of(self, "unsure", "time_limit", {**evidence, "limit": result["limit"]})
+        if "crashed" in result:
+            return verdict_of(self, "unsure", "unparsable", {**evidence, "crashed": True})
         if "missing" in result:
             follow = {"module": result["missing"], "next": "pip install reasoning-gym"}
             return verdict_of(self, "error", "missing_module", {**evidence, **follow})

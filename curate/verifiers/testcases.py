@@ -2,6 +2,7 @@
 
 Forms: `{"inputs", "outputs"[, "fn_name"]}` (TACO, APPS, OpenThoughts), LiveCodeBench's list of `{input, output,
 testtype}` and its base64 + zlib + pickle text, `{"asserts": [...]}` (MBPP), `{"check", "entry_point"}` (HumanEval).
+An object may also name the rules of comparison for its question: `"compare": "token" | "lcb" | "exact"`.
 Whatever cannot be read raises `UnreadableTests`: tests that we misread must never judge anybody.
 """
 
@@ -20,9 +21,9 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
-from sandbox.model import Assert, Call, Case, Stdin
+from sandbox.model import Assert, Call, Case, Compare, Stdin
 
 _INFLATED = 1 << 30  # bytes that a compressed test text may grow to
 _LITERAL = 1 << 24  # characters read as a Python literal, which costs some 50 bytes each
@@ -45,10 +46,14 @@ class UnreadableTests(ValueError):
 
 
 class Suite(NamedTuple):
-    """The tests of one question; `entry` is the function that they call, if they call one."""
+    """The tests of one question; `entry` is the function that they call, if they call one.
+
+    `compare`: the rules of comparison that the question asks for, None where it leaves them to the verifier.
+    """
 
     cases: Sequence[Case]
     entry: str | None
+    compare: Compare | None = None
 
 
 def read_tests(text: str, meta: Mapping[str, Any]) -> Suite:
@@ -60,13 +65,23 @@ def read_tests(text: str, meta: Mapping[str, Any]) -> Suite:
         tests = _decode(text)
         if isinstance(tests, Mapping) and "input_output" in tests:
             tests = _decode(tests["input_output"])
-        return _suite(tests, meta)
+        return _suite(tests, meta)._replace(compare=_compare(tests))
     except UnreadableTests:
         raise
     except (RecursionError, MemoryError, OverflowError) as error:
         raise UnreadableTests(f"too deep or too large: {type(error).__name__}") from None
     except ValueError as error:
         raise UnreadableTests(str(error)[:200]) from None
+
+
+def _compare(tests: Any) -> Compare | None:
+    rules = tests.get("compare") if isinstance(tests, Mapping) else None
+    for known in get_args(Compare):
+        if rules == known:
+            return known  # type: ignore[no-any-return]
+    if rules is None:
+        return None
+    raise UnreadableTests(f"no known rules of comparison: {str(rules)[:40]!r}")
 
 
 def _suite(tests: Any, meta: Mapping[str, Any]) -> Suite:

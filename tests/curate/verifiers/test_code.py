@@ -108,6 +108,20 @@ def test_the_alias_and_the_spec() -> None:
     from curate.plug import find
 
     assert find("curate.verifiers", "tests") is Code
-    assert Code().spec() == {"kind": "code", "version": 2, "options": {}}
+    assert Code().spec() == {"kind": "code", "version": 3, "options": {}}
     assert Code(cpu_s=3).spec()["options"] == {"cpu_s": 3.0}
-    assert Code().verifier_version().startswith("2+python3.")
+    assert Code().verifier_version().startswith("3+python3.")
+
+
+async def test_the_question_chooses_its_rules_of_comparison_before_the_verifier() -> None:
+    sandbox = Recorded(PASSED)
+    own = json.dumps({"inputs": ["1"], "outputs": ["1"], "compare": "exact"})
+    verdicts = [
+        await judged(sandbox, Tests(cases=cases), "print(1)", Code(compare=compare))
+        for cases, compare in ((CASES, "token"), (CASES, "lcb"), (own, "lcb"), (own, "token"))
+    ]
+    assert [program.compare for program in sandbox.programs] == ["token", "lcb", "exact", "exact"]
+    assert [verdict.evidence.get("compare") for verdict in verdicts] == [None, "lcb", "exact", "exact"]
+    unknown = json.dumps({"inputs": ["1"], "outputs": ["1"], "compare": "set"})
+    verdict = await judged(sandbox, Tests(cases=unknown), "print(1)")
+    assert (verdict.outcome, verdict.reason) == ("error", "unreadable_tests")

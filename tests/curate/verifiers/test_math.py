@@ -1,13 +1,12 @@
 """The math verifier against real workers, from asyncio."""
 
 import asyncio
-import resource
-import signal
 
 import pytest
 
 from curate.records import Verdict
-from curate.verifiers.math import Math
+from curate.verifiers.math import Math, compare
+from curate.verifiers.scoring import close
 from sandbox.model import SandboxError
 from sandbox.workers import JobCrashed, JobTimeout, Workers
 from tests.curate.verifiers.rows import attempt, question, resources
@@ -31,9 +30,9 @@ async def judged(workers: object, gold: str, solution: str) -> Verdict:
         ("(1,2)", "(1.0, 2.0)"),
     ],
 )
-async def test_symbolically_equal(workers: Workers, gold: str, answer: str) -> None:
-    verdict = await judged(workers, gold, rf"So \boxed{{{answer}}}.")
-    assert (verdict.outcome, verdict.evidence["by"]) == ("pass", "math-verify")
+async def test_equal_without_a_worker(gold: str, answer: str) -> None:
+    verdict = await judged(None, gold, rf"So \boxed{{{answer}}}.")
+    assert (verdict.outcome, verdict.evidence["by"]) == ("pass", "value")
 
 
 @pytest.mark.parametrize(
@@ -45,16 +44,73 @@ async def test_symbolically_equal(workers: Workers, gold: str, answer: str) -> N
         (r"[2,5)", "(2,5)"),
         (r"\{1,2,3\}", r"\{1,2\}"),
         ("5", "5xy"),
+        (r"2\text{ km}", r"2\text{ m}"),
+        (r"\text{even}", "odd"),
     ],
 )
-async def test_symbolically_different(workers: Workers, gold: str, answer: str) -> None:
-    verdict = await judged(workers, gold, rf"So \boxed{{{answer}}}.")
+async def test_different_without_a_worker(gold: str, answer: str) -> None:
+    verdict = await judged(None, gold, rf"So \boxed{{{answer}}}.")
     assert (verdict.outcome, verdict.reason) == ("fail", "wrong_answer")
 
 
-async def test_words_that_differ_are_unsure(workers: Workers) -> None:
-    verdict = await judged(workers, r"\text{even}", "The answer is odd.")
+@pytest.mark.parametrize(
+    ("gold", "answer", "outcome"),
+    [
+        ("6", r"\sum_{k=1}^{3} k", "pass"),
+        ("5", r"\sum_{k=1}^{3} k", "fail"),
+        (r"\frac{x^3}{3}", r"\int x^2 dx", "pass"),
+        ("1", r"\lim_{x\to 0}\frac{\sin x}{x}", "pass"),
+        ("3", r"5 \oplus 3", "unsure"),  # it reads no more than the 3
+        ("5", r"x \equiv 3 \pmod 5", "unsure"),
+    ],
+)
+async def test_what_only_an_algebra_system_reads(workers: Workers, gold: str, answer: str, outcome: str) -> None:
+    verdict = await judged(workers, gold, rf"So \boxed{{{answer}}}.")
+    assert (verdict.outcome, verdict.evidence["by"]) == (outcome, "math-verify")
+
+
+async def test_words_that_differ_are_unsure() -> None:
+    verdict = await judged(None, r"\text{Evelyn}", "The answer is Maria.")
     assert (verdict.outcome, verdict.reason) == ("unsure", "unparsable")
+
+
+@pytest.mark.parametrize(
+    ("boxes", "gold", "text", "outcome"),
+    [
+        ("agree", "1,2", r"The roots are $\boxed{1}$ and $\boxed{2}$.", "unsure"),
+        ("agree", "2", r"So $\boxed{1}$ or $\boxed{2}$.", "unsure"),
+        ("agree", "3", r"So $\boxed{1}$, $\boxed{2}$.", "fail"),
+        ("agree", "2", r"So $\boxed{2}$, $\boxed{2}$.", "pass"),
+        ("phrase", "1,2", r"The roots are $\boxed{1}$ and $\boxed{2}$.", "pass"),
+        ("phrase", "2", r"So $\boxed{1}$ or $\boxed{2}$.", "fail"),
+        ("last", "2", r"So $\boxed{1}$ or $\boxed{2}$.", "pass"),
+        ("agree", "2", r"First $\boxed{1}$ was tried. Then $\boxed{2}$.", "pass"),
+    ],
+)
+async def test_several_boxes(boxes: str, gold: str, text: str, outcome: str) -> None:
+    verdict = await Math.model_validate({"boxes": boxes}).verify(question(gold), attempt(text), resources())
+    assert verdict.outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("gold", "text", "outcome"),
+    [
+        ("9", r"and so $9^{34} \equiv 9^{", "unsure"),  # cut short, on the very number
+        ("8", r"and so $9^{34} \equiv 9^{", "fail"),
+        ("B", "Clearly the second one. The answer must be (B)", "pass"),
+        ("B", "I choose option C.", "fail"),
+    ],
+)
+async def test_texts_without_a_box(gold: str, text: str, outcome: str) -> None:
+    verdict = await judged(None, gold, text)
+    assert verdict.outcome == outcome
+
+
+async def test_from_any_thread() -> None:
+    assert (await asyncio.to_thread(compare, "6", r"\boxed{\sum_{k=1}^{3} k}")).outcome == "pass"
+    assert (await asyncio.to_thread(compare, "42", "It is 43.")).outcome == "fail"
+    assert (await asyncio.to_thread(compare, r"42\%", "0.42", Math(percent="number"))).outcome == "fail"
+    close()
 
 
 async def test_no_answer(workers: Workers) -> None:
@@ -65,49 +121,6 @@ async def test_no_answer(workers: Workers) -> None:
 async def test_an_empty_reference_passes_nothing(workers: Workers) -> None:
     verdict = await judged(workers, " ", r"\boxed{.}")
     assert verdict.outcome == "unsure"
-
-
-HOSTILE = [
-    "10^{10^{10}}",
-    "9^{9^{9^{9}}}",
-    r"9\uparrow\uparrow 9",
-    "(10^6)!",
-    "100000000!",
-    r"\binom{10000000}{5000000}",
-    "2^{99999}-3^{99999}!",
-    r"\sum_{k=1}^{1000000000}\frac{1}{k^3+k}",
-    r"\frac{1}{" * 300 + "1" + "}" * 300,
-    r"\sqrt{" * 45 + "2" + "}" * 45,
-    "(" * 2000 + "5" + ")" * 2000,
-    "5" * 1_000_000,
-    "$1$" * 250_000,
-    "{" * 100_000,
-    "7\0",
-    "__import__('os').system('true')",
-    "().__class__.__mro__[1].__subclasses__()",
-    r"\operatorname{exec}(1)",
-    r"\input{/etc/passwd}",
-    "\u202e7",
-    "x^7+x+1=0=0=" + "(x+1)^{60}" * 20,
-]
-
-
-@pytest.mark.slow
-async def test_hostile_answers_end_soon_and_never_pass(workers: Workers) -> None:
-    alarm = signal.getsignal(signal.SIGALRM)
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    texts = [rf"\boxed{{{text}}}" for text in HOSTILE] + [f"The answer is {text}" for text in HOSTILE[-12:]]
-    verdicts = await asyncio.gather(*(judged(workers, "7", text) for text in texts))
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    print(sum("limit" in verdict.evidence for verdict in verdicts), "went over the limit")
-    wrong = {text[:60]: verdict for text, verdict in zip(texts, verdicts, strict=True) if verdict.outcome != "unsure"}
-    assert {verdict.outcome for verdict in wrong.values()} <= {"fail"}, wrong
-    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    assert spent < 8 * sum("limit" in verdict.evidence for verdict in verdicts) + 10
-    assert after.ru_maxrss < 2 << 20  # KiB
-    assert signal.getsignal(signal.SIGALRM) is alarm
-    good = await judged(workers, "7", r"\boxed{3+4}")
-    assert good.outcome == "pass"
 
 
 class Broken:
@@ -130,11 +143,5 @@ class Broken:
     ],
 )
 async def test_what_becomes_of_a_worker_in_trouble(error: Exception, outcome: str, reason: str) -> None:
-    verdict = await judged(Broken(error), "x", r"\boxed{y}")
+    verdict = await judged(Broken(error), "6", r"\boxed{\sum_{k=1}^3 k}")
     assert (verdict.outcome, verdict.reason) == (outcome, reason)
-
-
-@pytest.mark.parametrize(("gold", "answer"), [("5 m", "5 cm"), (r"2\text{ km}", r"2\text{ m}")])
-async def test_different_units_are_unsure(workers: Workers, gold: str, answer: str) -> None:
-    verdict = await judged(workers, gold, rf"\boxed{{{answer}}}")
-    assert (verdict.outcome, verdict.evidence["units"]) == ("unsure", "different")

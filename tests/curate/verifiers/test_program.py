@@ -122,6 +122,14 @@ def test_many_fences_take_linear_time() -> None:
     assert time.process_time() - started < 10
 
 
+@pytest.mark.parametrize("code", ["x=1\n" * 250_000, "1" + "<1" * 500_000, "*a," * 300_000, "(A) " * 250_000])
+def test_a_megabyte_of_code_is_not_parsed_here(code: str) -> None:
+    """Parsing holds the interpreter, and with it the event loop: it would be some seconds."""
+    started = time.process_time()
+    assert find_program(fenced(code), entry="f", starter="def f():\n") is not None
+    assert time.process_time() - started < 1
+
+
 def test_a_fence_within_a_list_is_not_indented_code() -> None:
     text = "1. Do:\n\n   ```python\n   n=int(input())\n   print(n+1)\n   ```"
     assert find_program(text, entry=None, starter=None) == "n=int(input())\nprint(n+1)\n"
@@ -146,3 +154,10 @@ def test_a_fence_that_is_none_takes_linear_time() -> None:
     started = time.process_time()
     assert blocks("```" + " " * 200_000 + "`\n") == []
     assert time.process_time() - started < 1
+
+
+@pytest.mark.parametrize("tail", ["```", "```\n", "```\n\n", "  ```"])
+def test_marks_behind_the_last_line_of_code_close_the_block(tail: str) -> None:
+    found = find_program(f"So:\n\n```python\nprint(1){tail}", entry=None, starter=None)
+    assert found is not None
+    assert found.rstrip() == "print(1)"
