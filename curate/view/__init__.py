@@ -1,0 +1,1 @@
+"""Reading traces: what `veristill view` shows, and the page it shows it on."""

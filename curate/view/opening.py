@@ -1,0 +1,165 @@
+"""From what a user names (a run, a folder, a file, a hub id) to the shelf of its rows and where its references lie."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from curate.errors import InputError
+from curate.run import Run
+from curate.runs import runs, said
+from curate.view.lines import LinesShelf, first_columns
+from curate.view.shelf import LoadedShelf, ParquetShelf, Shelf
+from curate.view.trace import Columns, columns_of
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+_CONFIGS = ("unverified", "metadata", "default")  # the first that is there: every attempt, before what was selected
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A dataset to read traces in."""
+
+    title: str
+    shelf: Shelf
+    columns: Columns
+    references: "References | None" = None
+
+    def row(self, number: int) -> dict[str, Any]:
+        """One row, with its reference answer where that lies in another table."""
+        found = self.shelf.row(number)
+        if self.references is not None and isinstance(found.get("question_id"), str):
+            found = {**self.references.of(found["question_id"]), **found}
+        return found
+
+
+class References:
+    """Reference answers by question id, looked up in a table beside the rows: nothing is held in memory."""
+
+    def __init__(self, ids: Sequence[Path], id_column: str, rows: Sequence[Path], columns: Mapping[str, str]) -> None:
+        self._ids, self._id_column = ids, id_column
+        self._shelf = ParquetShelf("references", rows)
+        self._columns = columns  # there -> here
+
+    def of(self, question_id: str) -> dict[str, Any]:
+        """The columns of a question; empty where it is not in the table (it was not published)."""
+        number = self._number(question_id)
+        if number is None:
+            return {}
+        row = self._shelf.row(number)
+        return {here: row[there] for there, here in self._columns.items() if row.get(there)}
+
+    def _number(self, question_id: str) -> int | None:
+        before = 0
+        for path in self._ids:
+            with pq.ParquetFile(path) as file:
+                for batch in file.iter_batches(columns=[self._id_column], use_threads=False):
+                    place = batch.column(0).index(question_id).as_py()
+                    if place >= 0:
+                        return before + int(place)
+                    before += batch.num_rows
+        return None
+
+
+def open_traces(root: Path, name: str, config: str | None = None) -> Opened:
+    """Open what `name` means: a run under `root`, the folder of a run, or a dataset.
+
+    `config` picks one of the configs of a dataset folder or a hub dataset. Raises InputError.
+    """
+    path = Path(name)
+    if name in runs(root):
+        return _of_run(Run(root, name), config)
+    if (path / "recipe.lock.yaml").is_file():
+        folder = path.resolve()
+        return _of_run(Run(folder.parent.parent, folder.name), config)
+    try:
+        return _of_dataset(path, config)
+    except FileNotFoundError:
+        raise InputError(
+            f"there is no run, file or folder '{name}'; {said(root)}",
+            where=str(root),
+            next="name a run, a dataset folder, .jsonl, .jsonl.gz or .parquet; "
+            "`veristill --root DIR` names the folder that holds runs/",
+        ) from None
+
+
+def _of_run(run: Run, config: str | None) -> Opened:
+    if not run.dataset.is_dir():
+        raise InputError(
+            f"nothing was published in run '{run.name}' yet",
+            where=str(run.folder),
+            next=f"publish what is decided so far: veristill --root {run.root} run {run.name} --partial",
+        )
+    shelf, columns = _folder(run.dataset, config)
+    questions = sorted(run.questions.glob("part-*.parquet"))
+    references = None
+    if "question_id" in shelf.columns and questions:
+        there = {"answer": "answer", "gold": "ground_truth_solution", "starter_code": "starter_code"}
+        references = References(questions, "id", questions, there)
+    return _with(Opened(run.name, shelf, columns, references))
+
+
+def _of_dataset(path: Path, config: str | None) -> Opened:
+    if path.is_dir():
+        shelf, columns = _folder(path, config)
+        return _with(Opened(str(path), shelf, columns, _published(path, shelf)))
+    if path.is_file() and path.suffix == ".parquet":
+        parquet = ParquetShelf(str(path), [path])
+        return Opened(str(path), parquet, columns_of(parquet.columns, str(path)))
+    if path.is_file() and path.name.endswith((".jsonl", ".jsonl.gz")):
+        names = first_columns(path)
+        found = columns_of(names, str(path))
+        return Opened(str(path), LinesShelf(path, found.texts, names), found)
+    if path.is_file():
+        raise InputError("not a dataset file", where=str(path), next="expected .jsonl, .jsonl.gz or .parquet")
+    if _HUB_ID.fullmatch(str(path)) and not path.name.endswith((".jsonl", ".gz", ".parquet")):
+        loaded = _loaded(str(path), config)
+        return Opened(str(path), loaded, columns_of(loaded.columns, str(path)))
+    raise FileNotFoundError(path)
+
+
+def _folder(path: Path, config: str | None) -> tuple[Shelf, Columns]:
+    """Parquet files are read where they lie; any other folder is opened by `datasets`, which copies it first."""
+    for name in [config] if config else [*_CONFIGS, ".", "data"]:
+        files = sorted((path / name).glob("*.parquet"))
+        files = [file for file in files if file.name.startswith("train")] or files
+        if files:
+            shelf: Shelf = ParquetShelf(str(path), files)
+            break
+    else:
+        shelf = _loaded(str(path), config)
+    return shelf, columns_of(shelf.columns, str(path))
+
+
+def _published(path: Path, shelf: Shelf) -> References | None:
+    """In a published dataset `provenance` says which row of `metadata` belongs to a question."""
+    ids, rows = sorted((path / "provenance").glob("*.parquet")), sorted((path / "metadata").glob("*.parquet"))
+    if "question_id" not in shelf.columns or not ids or not rows:
+        return None
+    there = {name: name for name in ("ground_truth_solution", "starter_code")}
+    return References(ids, "question_id", rows, there)
+
+
+def _with(opened: Opened) -> Opened:
+    """The reference comes from the other table, and so does its column."""
+    if opened.references is None or opened.columns.reference is not None:
+        return opened
+    columns = opened.columns._replace(reference="ground_truth_solution")
+    return Opened(opened.title, opened.shelf, columns, opened.references)
+
+
+def _loaded(name: str, config: str | None) -> Shelf:
+    try:
+        from datasets import get_dataset_config_names, load_dataset
+
+        known = get_dataset_config_names(name)
+        chosen = config or next((one for one in _CONFIGS if one in known), None)
+        return LoadedShelf(name, load_dataset(name, chosen, split="train"))
+    except Exception as error:  # boundary to `datasets`, which raises whatever its readers raise
+        what = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise InputError(
+            f"`datasets` cannot open it ({type(error).__name__}): {what}", where=name, next="check its name"
+        ) from error
