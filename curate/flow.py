@@ -4,18 +4,26 @@
 itself stands in `follow`; engines supply the one step that they differ in, solving.
 """
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
-from curate.kinds import Label, Selector, Source, Teacher
+from curate.calibrate import Calibrate, Calibration, bounds
+from curate.errors import RecipeError
+from curate.isolation import SandboxBlock
+from curate.kinds import Gate, Label, Selector, Source, Teacher
 from curate.paths import RecipePath
 from curate.plug import Plug
 from curate.publish.publish import Publish
 from curate.select.verified import Verified
 from curate.solve import Work
 from curate.verifiers.router import Router
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class _Block(BaseModel):
@@ -49,17 +57,44 @@ class Flow(_Block):
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", description="Names the run folder.")
     sources: tuple[Annotated[Source, Plug("curate.sources")], ...] = Field(min_length=1)
-    clean: tuple[Annotated[Label, Plug("curate.clean")], ...] = ()
+    clean: tuple[Annotated[Label | Gate, Plug("curate.clean")], ...] = ()
     annotate: Annotate
     verify: Router = Router()
+    judge: Annotated[Teacher, Plug("curate.teachers")] | None = Field(
+        None, description="The model of every judge that names none; with one, free-text references are judged."
+    )
+    calibrate: Calibrate = Calibrate()
     select: tuple[Annotated[Selector, Plug("curate.select")], ...] = (Verified(),)
     publish: Publish = Publish()
     budget: BudgetBlock = BudgetBlock()
+    sandbox: SandboxBlock = SandboxBlock()
     answers_from: tuple[RecipePath, ...] = Field((), description="Other roots whose answers may be reused.")
+
+    @model_validator(mode="after")
+    def _judges_have_models(self) -> Self:
+        try:
+            self.router()
+        except RecipeError as error:
+            raise PydanticCustomError("judge_missing", "{what}", {"what": error.what}) from error
+        if self.judge is None and self.calibrate.sample:
+            raise PydanticCustomError("judge_missing", "calibrate asks a judge, but the recipe has no `judge:`")
+        return self
 
     def work(self) -> Work:
         """What solving needs of it."""
-        return Work(self.annotate.teacher, self.annotate.samples, self.annotate.max_tokens, self.verify)
+        return Work(self.annotate.teacher, self.annotate.samples, self.annotate.max_tokens, self.router())
+
+    def calibration(self, groups: Callable[[list[str]], Iterable["pa.Table"]]) -> Calibration | None:
+        """What the verdicts are held against; None where there is nothing. `groups` reads columns of the questions."""
+        wanted = self.calibrate
+        if self.judge is None and self.verify.preset is None and wanted.label is None:
+            return None
+        drawn = bounds(wanted, groups(["seq", "id", "domain"])) if wanted.sample else {}
+        return Calibration(self.router(), drawn, wanted.seed, wanted.presets, wanted.label)
+
+    def router(self) -> Router:
+        """The chains, their judges' models filled in."""
+        return self.verify.with_judge(self.judge)
 
 
 Until = Literal["ingest", "clean", "solve", "select", "publish"]

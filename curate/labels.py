@@ -6,16 +6,18 @@ stage and everything before it are unchanged.
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curate.keys import digest
-from curate.kinds import Label, Opinion
+from curate.kinds import UNEXAMINED, Gate, Label, Opinion
 from curate.progress import Progress
 from curate.questions import QuestionTable
 from curate.records import Drop, Record
@@ -41,6 +43,7 @@ class Labelled(Record):
     kept: int
     dropped: int
     reasons: dict[str, int]
+    unexamined: int = 0  # kept because of trouble of ours; the next run examines them
     reused: bool = False
 
 
@@ -66,40 +69,99 @@ class Kept:
         return table if mask.all() else table.filter(pa.array(mask))
 
 
-def clean(
-    run: Run, stages: Sequence[Label], rows: int, input_key: str, progress: Progress | None
-) -> tuple[Kept, list[Labelled]]:
-    """Run the cleaning stages over the questions table of `rows` rows read.
+Stage = Label | Gate
 
-    Returns what is kept and the counts of each stage. `progress` None only reads: it ends before the first stage
-    whose labels are not there, so that fewer counts than stages come back.
-    """
-    table = QuestionTable(run.questions)
-    kept = Kept(rows)
-    for group in table.groups(["seq"]):
-        kept.set(group.column("seq").to_pylist(), True)
-    counts: list[Labelled] = []
-    key = input_key
-    for number, stage in enumerate(stages):
-        name = f"{number}-{stage.kind()}"
-        key = digest("label", 1, stage.spec(), key)
-        path = run.labels / f"{name}.parquet"
-        reused = _key_of(path) == key
-        if not reused:
-            if progress is None:
-                return kept, counts
-            run.labels.mkdir(exist_ok=True)
-            _label(stage, table, kept, path, key, progress)
-        counts.append(_apply(path, name, kept, reused))
-    if progress is not None:
-        names = {f"{number}-{stage.kind()}.parquet" for number, stage in enumerate(stages)}
-        for old in run.labels.glob("[0-9]*-*.parquet"):
+
+class Cleaning:
+    """The way through the cleaning stages, one at a time: `stage` is the one whose turn it is (None: at the end)."""
+
+    def __init__(self, run: Run, stages: Sequence[Stage], rows: int, input_key: str) -> None:
+        self.table = QuestionTable(run.questions)
+        self.kept = Kept(rows)
+        self.counts: list[Labelled] = []
+        self._folder = run.labels
+        self._stages = stages
+        self._input = input_key
+        for group in self.table.groups(["seq"]):
+            self.kept.set(group.column("seq").to_pylist(), True)
+
+    @property
+    def stage(self) -> Stage | None:
+        """The stage whose turn it is."""
+        return self._stages[len(self.counts)] if len(self.counts) < len(self._stages) else None
+
+    @property
+    def name(self) -> str:
+        """Its name: its number and kind."""
+        return _name(len(self.counts), self._stages[len(self.counts)])
+
+    @property
+    def _path(self) -> Path:
+        return self._folder / f"{self.name}.parquet"
+
+    @property
+    def _key(self) -> str:
+        return digest("label", 1, self._stages[len(self.counts)].spec(), self._input)
+
+    def labelled(self, *, whole: bool) -> bool:
+        """Whether its labels are there and valid; with `whole`, also that no question is left unexamined."""
+        if _key_of(self._path) != self._key:
+            return False
+        return not (whole and isinstance(self.stage, Gate) and _counts(self._path)[1])
+
+    @contextmanager
+    def writing(self) -> Iterator[Callable[[pa.Table, list[Opinion]], None]]:
+        """Write its labels: give each group of rows (with `seq` and `id`) and their opinions, in order."""
+        self._folder.mkdir(exist_ok=True)
+        partial = self._path.with_name(f".{self._path.name}.tmp")
+        schema = _SCHEMA.with_metadata({_KEY: self._key.encode()})
+        with pq.ParquetWriter(partial, schema, compression="zstd") as writer:
+            yield lambda group, opinions: writer.write_table(_table(group, opinions, schema))
+        partial.replace(self._path)
+
+    def apply(self, *, reused: bool) -> None:
+        """Take over the labels of this stage; the turn is the next one's."""
+        stage, key = self.stage, self._key
+        done, dropped = _apply(self._path, self.name, self.kept, reused)
+        self.counts.append(done)
+        # What a gate says may change although nothing that decides it does: trouble of ours is tried again.
+        self._input = digest("gate", key, dropped) if isinstance(stage, Gate) else key
+
+    def sweep(self) -> None:
+        """Remove the labels of stages that are no longer there."""
+        names = {f"{_name(number, stage)}.parquet" for number, stage in enumerate(self._stages)}
+        for old in self._folder.glob("[0-9]*-*.parquet"):
             if old.name not in names:
                 old.unlink()
-    return kept, counts
 
 
-def label_drops(run: Run, stages: Sequence[Label]) -> Iterator[Drop]:
+def clean(
+    run: Run, stages: Sequence[Stage], rows: int, input_key: str, progress: Progress | None
+) -> tuple[Kept, list[Labelled]]:
+    """Run the pure cleaning stages over the questions table of `rows` rows read.
+
+    Returns what is kept and the counts of each stage. It ends before the first gate whose labels are not there
+    (`curate.gates` examines), and with `progress` None, which only reads, before any such stage: fewer counts than
+    stages come back.
+    """
+    cleaning = Cleaning(run, stages, rows, input_key)
+    while (stage := cleaning.stage) is not None:
+        reused = cleaning.labelled(whole=False)
+        if not reused:
+            if progress is None or isinstance(stage, Gate):
+                return cleaning.kept, cleaning.counts
+            label(cleaning, stage, progress)
+        cleaning.apply(reused=reused)
+    if progress is not None:
+        cleaning.sweep()
+    return cleaning.kept, cleaning.counts
+
+
+def _name(number: int, stage: Stage) -> str:
+    return f"{number}-{stage.kind()}"
+
+
+def label_drops(run: Run, stages: Sequence[Stage]) -> Iterator[Drop]:
     """The drops of the cleaning stages, stage by stage, in `seq` order."""
     for number, stage in enumerate(stages):
         name = f"{number}-{stage.kind()}"
@@ -117,21 +179,19 @@ def label_drops(run: Run, stages: Sequence[Label]) -> Iterator[Drop]:
                         )
 
 
-def _label(stage: Label, table: QuestionTable, kept: Kept, path: Path, key: str, progress: Progress) -> None:
+def label(cleaning: Cleaning, stage: Label, progress: Progress) -> None:
+    """Have a pure stage label every question that is still kept."""
     columns = list(dict.fromkeys(["seq", "id", *stage.columns]))
-    partial = path.with_name(f".{path.name}.tmp")
-    schema = _SCHEMA.with_metadata({_KEY: key.encode()})
-    groups: Iterator[pa.Table] = map(kept.only, table.groups(columns))
+    groups: Iterator[pa.Table] = map(cleaning.kept.only, cleaning.table.groups(columns))
     if stage.whole:
         groups = iter([pa.concat_tables(list(groups))])
-    with progress.stage(path.stem, len(kept)) as bar, pq.ParquetWriter(partial, schema, compression="zstd") as writer:
+    with progress.stage(cleaning.name, len(cleaning.kept)) as bar, cleaning.writing() as write:
         for group in groups:
             opinions = stage.label(group)
             if len(opinions) != group.num_rows:
                 raise TypeError(f"{stage.kind()} gave {len(opinions)} opinions on {group.num_rows} rows")
-            writer.write_table(_table(group, opinions, schema))
+            write(group, opinions)
             bar.advance(group.num_rows)
-    partial.replace(path)
 
 
 def _table(group: pa.Table, opinions: list[Opinion], schema: pa.Schema) -> pa.Table:
@@ -147,24 +207,37 @@ def _table(group: pa.Table, opinions: list[Opinion], schema: pa.Schema) -> pa.Ta
     )
 
 
-def _apply(path: Path, name: str, kept: Kept, reused: bool) -> Labelled:
+def _apply(path: Path, name: str, kept: Kept, reused: bool) -> tuple[Labelled, list[int]]:
+    """The counts of a stage and the rows that it dropped, which leave `kept`."""
     reasons: Counter[str] = Counter()
-    seen = 0
+    left: list[int] = []
+    seen, unexamined = _counts(path)
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(columns=["seq", "kept", "reason"]):
-            seen += batch.num_rows
             for row in batch.filter(pa.array([not one for one in batch.column("kept").to_pylist()])).to_pylist():
                 reasons[row["reason"] or "?"] += 1
-                kept.set([row["seq"]], False)
-    dropped = sum(reasons.values())
-    return Labelled(
+                left.append(row["seq"])
+    kept.set(left, False)
+    done = Labelled(
         stage=name,
         seen=seen,
-        kept=seen - dropped,
-        dropped=dropped,
+        kept=seen - len(left),
+        dropped=len(left),
         reasons=dict(sorted(reasons.items())),
+        unexamined=unexamined,
         reused=reused,
     )
+    return done, left
+
+
+def _counts(path: Path) -> tuple[int, int]:
+    """Rows, and those of them that a gate could not examine."""
+    seen = unexamined = 0
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(columns=["reason"]):
+            seen += batch.num_rows
+            unexamined += pc.sum(pc.equal(batch.column("reason"), UNEXAMINED)).as_py() or 0
+    return seen, unexamined
 
 
 def _key_of(path: Path) -> str | None:

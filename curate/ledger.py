@@ -27,7 +27,7 @@ from curate.segments import sync
 
 __all__ = ["Entry", "Ledger"]
 
-KINDS = ("sent", "reply", "paid", "verdict", "trouble")
+KINDS = ("sent", "reply", "paid", "verdict", "opinion", "trouble")
 _FORMAT = 1
 
 

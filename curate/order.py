@@ -16,8 +16,10 @@ from curate.calls.payments import unanswered
 from curate.drops import read_drops, write_drops
 from curate.errors import InputError
 from curate.flow import Flow, Options
+from curate.gates import examine
 from curate.ingest import Ingested, ingest, need_ingested
-from curate.labels import Kept, clean, label_drops
+from curate.kinds import Gate
+from curate.labels import Cleaning, Kept, label, label_drops
 from curate.progress import Progress
 from curate.publish.hub import push
 from curate.publish.writer import DatasetWriter
@@ -62,7 +64,7 @@ class Course:
         )
         with ExitStack() as publishing:
             if options.until != "ingest":
-                report = await self._answers(self._clean(report), publishing)
+                report = await self._answers(await self._clean(report), publishing)
             report.check()
             report = report.model_copy(update={"this_run": {**report.this_run, "seconds": self._seconds}})
             run.write("report.json", report.to_json() + "\n")
@@ -78,29 +80,38 @@ class Course:
         self._lap("ingest")
         return done
 
-    def _clean(self, report: Report) -> tuple[Report, Kept]:
-        stages = self.flow.clean
-        progress = None if self.options.partial else self.progress
-        kept, labelled = clean(self.run, stages, report.ingest.rows, report.ingest.key, progress)
-        if len(labelled) < len(stages):
-            raise InputError(
-                "cleaning has not ended yet, nothing can be published",
-                where=str(self.run.folder),
-                next="wait until the run is solving (`veristill status`), then publish --partial",
-            )
+    async def _clean(self, report: Report) -> tuple[Report, Kept]:
+        ingested = report.ingest
+        cleaning = Cleaning(self.run, self.flow.clean, ingested.rows, ingested.key)
+        while (stage := cleaning.stage) is not None:
+            reused = cleaning.labelled(whole=not self.options.partial)
+            if not reused:
+                if self.options.partial:
+                    raise InputError(
+                        "cleaning has not ended yet, nothing can be published",
+                        where=str(self.run.folder),
+                        next="wait until the run is solving (`veristill status`), then publish --partial",
+                    )
+                if isinstance(stage, Gate):
+                    await examine(cleaning, stage, self.run, self.flow.sandbox, self.progress)
+                else:
+                    label(cleaning, stage, self.progress)
+            cleaning.apply(reused=reused)
+        if not self.options.partial:
+            cleaning.sweep()
         self._lap("clean")
-        return report.model_copy(update={"clean": labelled}), kept
+        return report.model_copy(update={"clean": cleaning.counts}), cleaning.kept
 
     async def _answers(self, before: tuple[Report, Kept], publishing: ExitStack) -> Report:
         report, kept = before
         if self.options.until == "clean":
             return report
         partial = self.options.partial
-        work = self.flow.work()
+        work = self._work(kept)
         async with open_resources(
             self.run,
             self.flow,
-            needs=() if partial else work.router.needs(report.ingest.kinds),
+            needs=() if partial else work.needs(report.ingest.kinds),
             max_cost_usd=self.options.max_cost_usd or self.flow.budget.max_cost_usd,
             read_only=partial,
         ) as resources:
@@ -118,6 +129,12 @@ class Course:
             publishing.enter_context(self.run.publishing(wait=not partial))
             return self._publish(report, kept, work, resources)
 
+    def _work(self, kept: Kept) -> Work:
+        def groups(columns: list[str]) -> Iterator[pa.Table]:
+            return map(kept.only, QuestionTable(self.run.questions).groups(columns))
+
+        return self.flow.work()._replace(calibration=self.flow.calibration(groups))
+
     def _told(self, resources: Resources) -> dict[str, Any]:
         """What an earlier command left that the user must know before anything is paid again."""
         lost = 0 if resources.read_only else unanswered(resources.ledger, self.run.name)
@@ -126,7 +143,8 @@ class Course:
         for line in resources.ledger.damage():
             self.progress.say(f"the ledger is damaged: {line}")
             self.run.event("damage", what=line)
-        return {"possibly_paid_twice": lost}
+        box = resources.sandbox
+        return {"possibly_paid_twice": lost, **({"sandbox": f"{box.backend} ({box.why})"} if box else {})}
 
     def _name_idle_chains(self, work: Work, ingested: Ingested) -> None:
         domains = sorted({domain for domain, _ in ingested.kinds})
@@ -203,7 +221,14 @@ class Course:
 
 def this_run(resources: Resources, counts: SolveCounts, report: Report) -> dict[str, Any]:
     """What this command did, as against what stands there now."""
-    calls = resources.calls.counters
+    calls, judge = resources.calls.of("answer"), resources.calls.of("judge")
+    judged = {
+        "judge_replies_new": judge.answered,
+        "judge_replies_reused": judge.reused + judge.given,
+        "judge_calls_failed": judge.failed,
+        "judge_cost_usd": round(judge.cost, 6),
+        "judge_cost_unknown": judge.cost_unknown,
+    }
     return {
         "questions_reused": report.ingest.reused,
         "labels_reused": sum(one.reused for one in report.clean),
@@ -215,6 +240,7 @@ def this_run(resources: Resources, counts: SolveCounts, report: Report) -> dict[
         "calls_retried": calls.retried,
         "cost_usd": round(calls.cost, 6),
         "cost_unknown": calls.cost_unknown,
+        **(judged if judge.asked else {}),
         "verdicts_new": counts.new,
         "verdicts_reused": counts.reused,
         "troubles": dict(counts.troubles.most_common(10)),

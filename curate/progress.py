@@ -67,7 +67,7 @@ class Bar:
         if self._rich is None:
             self._rich = self._bar()
         facts = "  ".join(self._facts(now))
-        self._rich.update(self._rich.task_ids[0], completed=self.done, facts=facts, refresh=True)
+        self._rich.update(self._rich.task_ids[0], completed=self.done, total=self.total, facts=facts, refresh=True)
 
     def _bar(self) -> "RichProgress":
         from rich.console import Console

@@ -10,12 +10,15 @@ ROWS = 8  # a source, unless --limit says otherwise
 
 
 def rehearsal(flow: Flow) -> Flow:
-    """The flow with sample sources and fake teachers, never pushed, nothing to pay."""
+    """The flow with sample sources, fake teachers and a fake judge, never pushed, nothing to pay."""
     fakes = tuple(Fake(seed=number) for number, _ in enumerate(flow.annotate.teacher))
+    judge = Fake(error_rate=0.0)
     return flow.model_copy(
         update={
             "sources": tuple(source.rehearsal() for source in flow.sources),
             "annotate": flow.annotate.model_copy(update={"teacher": fakes}),
+            "judge": judge,
+            "verify": flow.verify.rehearsed(judge),
             "publish": flow.publish.model_copy(update={"push": False}),
             "answers_from": (),
             "budget": BudgetBlock(),

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import Field
 
+from curate.calibrate import CalibrationCounts, calibration_lines
 from curate.errors import Failed
 from curate.ingest import Ingested
 from curate.labels import Labelled
@@ -37,6 +38,7 @@ class SolveCounts:
         self.domains: dict[str, Counter[str]] = {}
         self.sources: dict[str, Counter[str]] = {}
         self.troubles: Counter[str] = Counter()
+        self.calibration = CalibrationCounts()
 
     def add(self, question: Question, solved: Solved) -> None:
         """Count one question."""
@@ -50,6 +52,8 @@ class SolveCounts:
         self.troubles.update(trouble[:200] for trouble in solved.troubles)
         for one in solved.decided:
             outcome = one.verdict.outcome
+            if one.compared is not None:
+                self.calibration.add(one.compared)
             self.outcomes[outcome] += 1
             self.reasons[f"{outcome}/{one.verdict.reason}"] += 1
             self.domains.setdefault(question.domain, Counter())[outcome] += 1
@@ -68,6 +72,7 @@ class SolveCounts:
             "reasons": dict(sorted(self.reasons.items())),
             "domains": {name: dict(sorted(one.items())) for name, one in sorted(self.domains.items())},
             "sources": {name: dict(sorted(one.items())) for name, one in sorted(self.sources.items())},
+            "calibration": self.calibration.totals(),
         }
 
 
@@ -130,6 +135,12 @@ class Report(Record):
         """Raise Failed (exit 1) where calls failed or verdicts ended in `error`: the next run tries them again."""
         solve = self.solve or {}
         errors = solve.get("outcomes", {}).get("error", 0)
+        left = {stage.stage: stage.unexamined for stage in self.clean if stage.unexamined}
+        if left and not errors:
+            raise Failed(
+                f"questions were kept unexamined because of trouble on our side: {_words(left)}",
+                next="the same command examines them again; `veristill explain` shows what happened",
+            )
         if not errors:
             return
         reasons = {name[6:]: count for name, count in solve["reasons"].items() if name.startswith("error/")}
@@ -146,7 +157,8 @@ class Report(Record):
             ("ingest", self.ingest.rows, self.ingest.questions, self.ingest.dropped, _words(self.ingest.reasons))
         ]
         for stage in self.clean:
-            rows.append((stage.stage, stage.seen, stage.kept, stage.dropped, _words(stage.reasons)))
+            left = {**stage.reasons, **({"kept unexamined": stage.unexamined} if stage.unexamined else {})}
+            rows.append((stage.stage, stage.seen, stage.kept, stage.dropped, _words(left)))
         if self.solve is not None:
             solve = self.solve
             # A failed call is an attempt too, and a verdict is a label: neither drops anything.
@@ -172,6 +184,7 @@ class Report(Record):
             lines.append(f"| {stage} | {seen} | {kept} | {dropped} | {remark} |")
         if self.solve is not None:
             lines += ["", *_by("domain", self.solve["domains"]), "", *_by("source", self.solve["sources"])]
+            lines += calibration_lines(self.solve.get("calibration", {}))
         lines += ["", "## This command", ""]
         lines += [f"- {name.replace('_', ' ')}: {value}" for name, value in self.this_run.items()]
         return "\n".join(lines) + "\n"

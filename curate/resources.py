@@ -1,15 +1,18 @@
 """Resources: every open handle of a process, opened once by the engine and passed to whatever acts."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
 from curate.calls.budget import Budget
 from curate.calls.client import Calls
 from curate.calls.payments import spent_by
 from curate.errors import Prerequisite
+from curate.isolation import SandboxBlock
 from curate.ledger import Ledger
 from curate.run import Run
 from curate.verdicts import Verdicts
@@ -60,18 +63,57 @@ async def open_resources(
         resources = Resources(ledger, calls, Verdicts(ledger), read_only=read_only)
         try:
             if "sandbox" in needs:
-                resources.sandbox = await stack.enter_async_context(Sandbox(workers=cores()))
+                resources.sandbox = await stack.enter_async_context(flow.sandbox.sandbox(cores()))
             if "workers" in needs:
                 resources.workers = await stack.enter_async_context(verifier_workers())
         except SandboxError as error:
             raise Prerequisite(error.what, next=error.next) from error
-        for teacher in flow.annotate.teacher:
+        for teacher in (*flow.annotate.teacher, *flow.router().judges()):
             await teacher.open(resources)
         yield resources
 
 
-def verifier_workers() -> Workers:
-    """The pool that math and scorers run in."""
+def verifier_workers(count: int | None = None) -> Workers:
+    """The pool that math and scorers run in; `count` processes (default: one a core)."""
     from curate.verifiers.worker import MEMORY_BYTES, worker_command
 
-    return Workers(worker_command(), count=cores(), memory_bytes=MEMORY_BYTES)
+    return Workers(worker_command(), count=count or cores(), memory_bytes=MEMORY_BYTES)
+
+
+class Machines:
+    """Sandbox and workers without a run: for verifiers that neither ask a model nor store anything.
+
+    Each is opened by the first `ready` that needs it; `async with` closes what was opened. `count` processes of each
+    (default: one a core); `sandbox` says what programs run in.
+    """
+
+    def __init__(self, sandbox: SandboxBlock | None = None, *, count: int | None = None) -> None:
+        self._sandbox, self._count = sandbox or SandboxBlock(), count or cores()
+        nothing = Ledger(Path(os.devnull) / "ledger", read_only=True)
+        self._resources = Resources(nothing, Calls(nothing), Verdicts(nothing), read_only=True)
+        self._stack = AsyncExitStack()
+        self._lock = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: Any) -> None:
+        await self._stack.aclose()
+
+    @property
+    def backend(self) -> str | None:
+        """The sandbox backend in use; None while nothing has needed one."""
+        return self._resources.sandbox.backend if self._resources.sandbox else None
+
+    async def ready(self, needs: Iterable[str]) -> Resources:
+        """The handles, those in `needs` (`sandbox`, `workers`) open. Raises Prerequisite where nothing isolates."""
+        async with self._lock:
+            try:
+                if "sandbox" in needs and self._resources.sandbox is None:
+                    sandbox = self._sandbox.sandbox(self._count)
+                    self._resources.sandbox = await self._stack.enter_async_context(sandbox)
+                if "workers" in needs and self._resources.workers is None:
+                    self._resources.workers = await self._stack.enter_async_context(verifier_workers(self._count))
+            except SandboxError as error:
+                raise Prerequisite(error.what, next=error.next) from error
+        return self._resources

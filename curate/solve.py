@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from pydantic import Field
 
+from curate.calibrate import Calibration, Compared, ask_besides
 from curate.calls.model import Call, Reply
 from curate.errors import VeristillError
 from curate.keys import digest
@@ -18,7 +19,7 @@ from curate.ledger import Entry
 from curate.records import Attempt, Question, Record, Verdict
 from curate.resources import Resources
 from curate.verdicts import Verdicts
-from curate.verifiers.router import Judgement, Missing, Router
+from curate.verifiers.router import Missing, Router, Step
 
 
 class Work(NamedTuple):
@@ -28,6 +29,11 @@ class Work(NamedTuple):
     samples: int
     max_tokens: int | None
     router: Router
+    calibration: Calibration | None = None
+
+    def needs(self, rows: Sequence[tuple[str, str]]) -> frozenset[str]:
+        """The handles that verifying these (domain, truth type) pairs needs open."""
+        return self.router.needs(rows) | (self.calibration.needs(rows) if self.calibration else frozenset())
 
 
 class Decided(Record):
@@ -36,6 +42,7 @@ class Decided(Record):
     attempt: Attempt
     verdict: Verdict
     verdict_key: str | None = None  # of the stored verdict that decided; None where no verifier had to run
+    compared: Compared | None = None  # with what else is known of it, where the recipe has something to compare with
 
 
 class Solved(Record):
@@ -112,28 +119,33 @@ async def _one(question: Question, request: _Request, work: Work, resources: Res
         reply = Reply(status="failed", error=f"{type(error).__name__}: {error}"[:300])
         attempt = _failed(question, request)
     judgement = await work.router.verify(question, attempt, resources, resources.verdicts)
-    await _store(judgement, resources)
+    await _store(judgement.steps, resources)
+    steps, compared = list(judgement.steps), None
+    if work.calibration is not None:
+        besides = await ask_besides(work.calibration, question, attempt, judgement, resources)
+        await _store(besides, resources)
+        steps += besides
+        here = {step.key: step.verdict for step in steps if step.key}
+        compared = work.calibration.compare(
+            question, attempt, judgement, lambda key: here.get(key) or resources.verdicts.get(key)
+        )
     return _One(
-        Decided(attempt=attempt, verdict=judgement.verdict, verdict_key=_deciding_key(judgement)),
-        sum(step.fresh for step in judgement.steps),
-        sum(not step.fresh for step in judgement.steps if step.key),
+        Decided(attempt=attempt, verdict=judgement.verdict, verdict_key=judgement.key, compared=compared),
+        sum(step.fresh for step in steps),
+        sum(not step.fresh for step in steps if step.key),
         reply.error if reply.status == "failed" else None,
     )
 
 
-async def _store(judgement: Judgement, resources: Resources) -> None:
+async def _store(steps: Sequence[Step], resources: Resources) -> None:
     entries = []
-    for step in judgement.steps:
+    for step in steps:
         if step.fresh and step.key:
             # An `error` is our trouble: noted for the reports, never reused as a verdict (law 1).
             kind = "trouble" if step.verdict.outcome == "error" else "verdict"
             entries.append(Entry(kind, step.key, "", step.verdict.model_dump_json().encode()))
     if entries:
         await resources.ledger.put(entries)
-
-
-def _deciding_key(judgement: Judgement) -> str | None:
-    return next((step.key for step in judgement.steps if step.verdict is judgement.verdict), None)
 
 
 def decide(questions: Sequence[Question], work: Work, resources: Resources) -> list[Solved]:
@@ -160,7 +172,10 @@ def _decided(
         if isinstance(judgement, Missing):
             pending += 1
             continue
-        decided.append(Decided(attempt=attempt, verdict=judgement.verdict, verdict_key=_deciding_key(judgement)))
+        compared = work.calibration and work.calibration.compare(question, attempt, judgement, known.get)
+        decided.append(
+            Decided(attempt=attempt, verdict=judgement.verdict, verdict_key=judgement.key, compared=compared)
+        )
     return Solved(seq=question.seq, asked=len(asked), answered=answered, decided=tuple(decided), pending=pending)
 
 

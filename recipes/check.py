@@ -117,13 +117,17 @@ def _unreadable(question: Question, tests: Tests, source: Source) -> Iterator[st
 
 
 def _stages(flow: Flow) -> dict[str, str]:
+    judges = [judge.name() for judge in flow.router().judges()]
     teachers = [teacher.name() for teacher in flow.annotate.teacher]
     chains = [f"{domain}: {_chain(chain)}" for domain, chain in flow.verify.chains.items()]
     return {
         "ingest": ", ".join(_words(source) for source in flow.sources),
         "clean": ", ".join(_words(stage) for stage in flow.clean) or "nothing",
         "solve": f"{flow.annotate.samples} answer(s) per question from {', '.join(teachers)}",
-        "verify": "; ".join([*chains, "every other domain: by its truth"]),
+        "verify": f"preset {flow.verify.preset}"
+        if flow.verify.preset
+        else "; ".join([*chains, "every other domain: by its truth"]),
+        **({"judge": ", ".join(judges)} if judges else {}),
         "select": ", ".join(_words(selector) for selector in flow.select),
         "publish": f"runs/{flow.name}/dataset, traces as {flow.publish.trace_format}"
         + (f", pushed to {flow.publish.repo}" if flow.publish.push else ", not pushed"),
@@ -142,7 +146,8 @@ def _words(item: Kind) -> str:
 
 
 def _unset_keys(flow: Flow) -> Iterator[str]:
-    for teacher in flow.annotate.teacher:
+    asked = [("teacher", one) for one in flow.annotate.teacher] + [("judge", one) for one in flow.router().judges()]
+    for what, teacher in asked:
         key = getattr(teacher, "api_key_env", None)
         if key and not os.environ.get(key):
-            yield f"teacher {teacher.name()} needs the environment variable {key}, which is not set: export {key}=..."
+            yield f"{what} {teacher.name()} needs the environment variable {key}, which is not set: export {key}=..."

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 VERISTILL = str(Path(sys.executable).with_name("veristill"))
-VERBS = ["check", "explain", "init", "render", "run", "schema", "status", "version"]
+VERBS = ["audit", "check", "doctor", "explain", "init", "render", "run", "schema", "status", "version", "view"]
 
 
 def _output(*arguments: str) -> str:

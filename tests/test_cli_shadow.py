@@ -33,6 +33,7 @@ COMMANDS = [
     ["version"],
     ["--help"],
     ["schema"],
+    ["doctor", "--sandbox", "namespaces"],
     ["init", "started.yaml"],
     ["check", "started.yaml"],
     ["run", "r.yaml", "--limit", "30"],

@@ -52,6 +52,9 @@ class Columns(BaseModel):
     source: str | None = Field(None, description="Where the row came from; the source's `name` fills gaps.")
     licence: str | None = Field(None, description="The row's licence; the source's `licence` fills gaps.")
     gold: str | None = Field(None, description="A worked solution; it is published, never compared.")
+    solutions: str | None = Field(
+        None, description="Accepted solutions: a list, or its JSON text; `test_gate` runs them. The first 8 are kept."
+    )
     starter_code: str | None = Field(None, description="Code that an answer must start from.")
     meta: tuple[str, ...] = Field((), description="Further columns to keep.")
 

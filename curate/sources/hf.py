@@ -54,7 +54,7 @@ class Hf(Source):
 
     def read(self) -> Iterator[Question | Drop]:
         """Yield the questions in the dataset's order. Raises InputError; Prerequisite for what must be set first."""
-        return self._reader().read(self._rows)
+        return self._reader().read(self.rows)
 
     def fingerprint(self) -> str | None:
         """A hash of a local folder's bytes; the commit of a hub repository where it can be asked, else `revision`."""
@@ -73,7 +73,8 @@ class Hf(Source):
     def _is_local(self) -> bool:
         return self.path.startswith("/") or Path(self.path).is_dir()
 
-    def _rows(self) -> Iterator[RawRow]:
+    def rows(self) -> Iterator[RawRow]:
+        """The rows as they stand, in order. Raises as `read` does."""
         number = 0
         try:
             opened = self._open()
@@ -93,6 +94,11 @@ class Hf(Source):
             raise self._failed(error, f"{self.path}:{number + 1}") from error
         if not number:
             raise empty(Path(self.path))
+
+    def stated(self) -> int | None:
+        """How many rows the dataset says that it has; None where it does not say."""
+        splits = getattr(getattr(self._open(), "info", None), "splits", None) or {}
+        return splits[self.split].num_examples or None if self.split in splits else None
 
     def _open(self) -> Iterable[Mapping[str, Any]]:
         import datasets

@@ -65,7 +65,7 @@ class Jsonl(Source):
     def _rows(self) -> Iterator[RawRow]:
         found = False
         for path in find(self.path, _SUFFIXES):
-            for row in _rows_of(path):
+            for row in rows_of(path):
                 found = True
                 yield row
                 del row
@@ -103,7 +103,8 @@ def _parse_strictly(line: bytes | str, place: Place) -> Any:
     raise InputError(what, where=str(place), next=asked + follow)
 
 
-def _rows_of(path: Path) -> Iterator[RawRow]:
+def rows_of(path: Path) -> Iterator[RawRow]:
+    """The rows of one file as they stand, in order. Raises InputError."""
     number = 0
     try:
         with _open(path) as file:

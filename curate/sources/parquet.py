@@ -4,7 +4,8 @@ Only the mapped columns are read. Memory is one batch (about 8 MB, or one row wh
 needs to decode it, whatever the size of the file.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
@@ -60,7 +61,7 @@ class Parquet(Source):
     def _rows(self, reader: RowReader) -> Iterator[RawRow]:
         found = False
         for path in find(self.path, _SUFFIXES):
-            for row in _rows_of(path, reader):
+            for row in rows_of(path, partial(_chosen, path, reader)):
                 found = True
                 yield row
                 del row
@@ -68,14 +69,13 @@ class Parquet(Source):
             raise empty(self.path)
 
 
-def _rows_of(path: Path, reader: RowReader) -> Iterator[RawRow]:
+def rows_of(path: Path, choose: Callable[[list[str]], list[str]]) -> Iterator[RawRow]:
+    """The rows of one file as they stand, in order, with the columns that `choose` picks. Raises InputError."""
     number = 0
     try:
         # No pre-buffering: it would hold whole column chunks of a group, 1 GB in some published files.
         with pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20) as file:
-            known = file.schema_arrow.names
-            reader.check(Place(str(path), 1), [dict.fromkeys(known)])
-            columns = _needed(reader.columns, known)
+            columns = choose(file.schema_arrow.names)
             for group in range(file.num_row_groups):
                 size = _batch_size(file.metadata.row_group(group))
                 for batch in file.iter_batches(size, row_groups=[group], columns=columns, use_threads=False):
@@ -105,8 +105,9 @@ def _values(batch: pa.RecordBatch, row: int, place: Place) -> dict[str, Any]:
         ) from None
 
 
-def _needed(columns: Columns, known: list[str]) -> list[str]:
-    mapped = set(columns.mapped().values())
+def _chosen(path: Path, reader: RowReader, known: list[str]) -> list[str]:
+    reader.check(Place(str(path), 1), [dict.fromkeys(known)])
+    mapped = set(reader.columns.mapped().values())
     return [name for name in known if name in mapped or name in {one.split(".")[0] for one in mapped}]
 
 

@@ -16,7 +16,17 @@ from curate.records import Drop, Question, Unknown
 from curate.sources.columns import Columns
 from curate.sources.files import Place, nearest
 from curate.sources.seen import Seen
-from curate.sources.values import MISSING, NotUnicode, WrongType, label, lookup, names, plain, text
+from curate.sources.values import (
+    MISSING,
+    NotUnicode,
+    WrongType,
+    label,
+    lookup,
+    names,
+    plain,
+    solution_texts,
+    text,
+)
 
 STAGE = "ingest"
 _LOOK_AHEAD = 100  # rows
@@ -119,10 +129,15 @@ class RowReader:
             licence=columns.read(row, "licence", label) or self.licence,
             gold=columns.read(row, "gold", text),
             starter_code=columns.read(row, "starter_code", text),
-            meta={name: plain(None if (kept := lookup(row, name)) is MISSING else kept) for name in columns.meta},
+            meta=self._meta(row),
         )
         # Without an id column the content names the row: never its position, which the next edit would shift.
         return question if source_id else question.model_copy(update={"source_id": question.id[:16]})
+
+    def _meta(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        meta = {name: plain(None if (kept := lookup(row, name)) is MISSING else kept) for name in self.columns.meta}
+        solutions = self.columns.read(row, "solutions", solution_texts)
+        return {**meta, "solutions": solutions} if solutions else meta
 
     def _drop(self, raw: RawRow, seq: int, reason: str, evidence: Mapping[str, Any] | None = None) -> Drop:
         place = raw.place.short()

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 MISSING: Final = object()
 _CHUNK = 1 << 20  # characters looked at in one go, so that a 200 MB text is checked without a second copy
+_SOLUTIONS = 8  # accepted solutions of a row that are kept; some sources have hundreds
 _EXACT = 2**53  # whole floats below it are the integers that they print as
 _LETTER = re.compile(r"\(?([A-Za-z])\)?[.:)]?")
 
@@ -174,6 +175,22 @@ def cells(value: Any) -> tuple[tuple[int, ...], ...]:
         if not isinstance(row, list | tuple) or not all(type(cell) is int for cell in row):
             raise WrongType("expected a list of rows of whole numbers, found something else in a row")
     return tuple(tuple(row) for row in value)
+
+
+def solution_texts(value: Any) -> list[str]:
+    """The first accepted solutions of a list of texts, or of the JSON text of one; any other text is one solution.
+
+    Raises WrongType for anything else.
+    """
+    if isinstance(value, str):
+        try:
+            found = json.loads(value)
+        except ValueError:
+            found = None
+        value = found if isinstance(found, list) else [value]
+    if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
+        raise WrongType(f"expected accepted solutions (a list of texts, or its JSON text), found {_article(value)}")
+    return [text(item) for item in dict.fromkeys(value) if item.strip()][:_SOLUTIONS]
 
 
 def test_text(value: Any) -> str:

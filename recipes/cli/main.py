@@ -5,6 +5,7 @@ stands in for ours.
 """
 
 import os
+import select
 import shlex
 import signal
 import sys
@@ -18,7 +19,7 @@ from typing import Any
 import typer
 
 from curate.errors import Stopped, VeristillError
-from recipes.cli import check, explain, init, render, run, schema, status, version  # noqa: F401 - each adds its verb
+from recipes.cli import audit, check, doctor, explain, init, render, run, schema, status, version, view  # noqa: F401 - each adds its verb
 from recipes.cli.app import app
 
 STOPPED = 4
@@ -36,21 +37,39 @@ def command(arguments: Sequence[str]) -> int:
     os.environ["PYTHONSAFEPATH"] = "1"
     signal.signal(signal.SIGTERM, _as_interrupt)
     try:
-        code = app(args=list(arguments), prog_name="veristill", standalone_mode=False)
+        _invoke(arguments)
         sys.stdout.flush()
+    except typer.Exit as end:
+        return end.exit_code
     except _UsageError as error:
         error.show()
         return 2
     except (KeyboardInterrupt, typer.Abort):
         _say(f"\ninterrupted: every answer that came in is kept\n  go on with: {_again(arguments)}")
         return STOPPED
-    except BrokenPipeError:
+    except BrokenPipeError as error:
+        if not _nobody_reads():
+            return _failed(error, arguments)
         # Whoever read our output has seen enough; point stdout away so that the interpreter's own flush is quiet.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
     except Exception as error:  # noqa: BLE001 - the boundary to the user: everything becomes a message and a code
         return _failed(error, arguments)
-    return code if isinstance(code, int) else 0
+    return 0
+
+
+def _invoke(arguments: Sequence[str]) -> None:
+    # Not `app(...)`: typer would turn an interrupt and a closed pipe into exit codes of its own.
+    verb = typer.main.get_command(app)
+    with verb.make_context("veristill", list(arguments)) as context:
+        verb.invoke(context)
+
+
+def _nobody_reads() -> bool:
+    """Whether our output is the pipe that broke, and not one of a verb's own."""
+    output = select.poll()
+    output.register(1, 0)
+    return any(event & select.POLLERR for _, event in output.poll(0))
 
 
 def _again(arguments: Sequence[str]) -> str:

@@ -3,6 +3,9 @@
 import errno
 import re
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +15,8 @@ import typer
 from curate.errors import Failed, InputError, Prerequisite, RecipeError, Stopped
 from recipes.cli import main
 from sandbox import SandboxError
+
+VERISTILL = str(Path(sys.executable).with_name("veristill"))
 
 
 @pytest.fixture(autouse=True)
@@ -24,10 +29,18 @@ def _as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def _ends(monkeypatch: pytest.MonkeyPatch, error: BaseException, *arguments: str) -> int:
-    def verb(**_: object) -> int:
+    """The exit code of a verb, found and called as any other, that ends with an error."""
+    app = typer.Typer()
+
+    @app.callback()
+    def options(root: str = "", debug: bool = False) -> None:
+        pass
+
+    @app.command()
+    def run(recipe: str) -> None:
         raise error
 
-    monkeypatch.setattr(main, "app", verb)
+    monkeypatch.setattr(main, "app", app)
     return main.command(arguments or ("run", "mine.yaml"))
 
 
@@ -42,6 +55,7 @@ def _ends(monkeypatch: pytest.MonkeyPatch, error: BaseException, *arguments: str
         (SandboxError("wrong", next="enable it"), 3),
         (OSError(errno.ENOSPC, "No space left on device", "/data/x"), 4),
         (PermissionError(errno.EACCES, "Permission denied", "/data/x"), 2),
+        (BrokenPipeError(errno.EPIPE, "Broken pipe"), 1),
     ],
 )
 def test_each_error_has_its_code_and_one_message(
@@ -63,6 +77,36 @@ def test_an_interrupt_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, capsys:
         assert "veristill --root 'my data' run mine.yaml" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("code", [0, 3])
+def test_a_verb_may_choose_its_exit_code(code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _ends(monkeypatch, typer.Exit(code)) == code
+
+
+def test_an_interrupted_verb_ends_with_4() -> None:
+    process = subprocess.Popen([VERISTILL, "doctor"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while not _loaded(process.pid):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 4, said
+    assert "go on with: veristill doctor" in said
+
+
+def _loaded(pid: int) -> bool:
+    """Whether the command line is at its verb: only verbs start children or load the sandbox's libraries."""
+    return "arrow" in Path(f"/proc/{pid}/maps").read_text()
+
+
+def test_a_reader_that_has_seen_enough_is_no_error() -> None:
+    process = subprocess.Popen([VERISTILL, "schema"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.wait(timeout=60) == 0
+    assert process.stderr is not None
+    assert process.stderr.read() == b""
+
+
 def test_a_defect_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert _ends(monkeypatch, RuntimeError("boom")) == 1
     text = capsys.readouterr().err
@@ -70,7 +114,7 @@ def test_a_defect_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch, capsys: p
     assert "Traceback" not in text
     kept = re.search(r"traceback in (\S+)", text)
     assert kept
-    assert "in verb" in Path(kept[1]).read_text()
+    assert "in run" in Path(kept[1]).read_text()
     Path(kept[1]).unlink()
 
 
