@@ -2,7 +2,8 @@
 
 `assert f(1) == [2]` runs `f(1)` and compares what it reports with `[2]` here, by Python's own equality: the expected
 value never enters the test, and nothing that the program defines takes part in the comparison. `plan` promises that
-the verdict is that of the statements run as they stand, in one process, in order. What cannot be split runs inside.
+the verdict is that of the statements run as they stand, in one process, in order. What cannot be split runs inside:
+a claim on more than one call, or on an object that the test makes, since objects may compare as their class says.
 """
 
 import ast
@@ -17,7 +18,7 @@ from typing import Any
 from sandbox import typed
 from sandbox.compare import Unreadable
 from sandbox.model import Assert, Case
-from sandbox.outside import CONSTANTS, FUNCTIONS, KEYWORDS, OPERATORS, TYPES, Refused, evaluate
+from sandbox.outside import CONSTANTS, FUNCTIONS, KEYWORDS, OPERATORS, Refused, evaluate
 
 _LONGEST = 1 << 18  # characters of statements that are parsed here; longer ones run inside
 _BUILT_IN = frozenset(vars(builtins))
@@ -27,7 +28,8 @@ _TAKEN_ALONG = frozenset(
      "any", "all")
 )  # fmt: skip
 _NOT_INSIDE = (ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr)
-_LITERALS = (ast.List, ast.Tuple, ast.Set, ast.Dict)
+_ITEMS = 1 << 15  # of a sequence that is asserted by its length: a value of more is not carried out of the test
+_TYPES = frozenset(("int", "float", "complex", "str", "bytes", "bool", "list", "tuple", "dict", "set", "frozenset"))
 
 
 @dataclass(frozen=True)
@@ -169,11 +171,13 @@ class _Splitter:
         alone = not any(isinstance(node, ast.Compare | ast.Call) for node in ast.walk(holds))
         if alone and any(self._has_call(call) for call in self._inner(test)):
             raise Refused  # a function of the program's own would be told what is expected, and decide
-        if len(self.calls) == first:
-            if not isinstance(test, ast.Constant):
-                raise Refused
-            self.claims.append(Claim(holds, first, ast.unparse(test), first))
-            return
+        if len(self.calls) == first and not isinstance(test, ast.Constant):
+            raise Refused
+        if len(self.calls) > first + 1:
+            raise Refused  # one may change what another returned, or compare with it as its class says
+        for node in ast.walk(holds):
+            if isinstance(node, ast.BinOp):
+                _check_size(node)
         self.claims.append(Claim(holds, len(self.calls), ast.unparse(test), first))
 
     def _inner(self, test: ast.expr) -> list[ast.expr]:
@@ -191,7 +195,7 @@ class _Splitter:
         if not inner:
             return False
         tested = {self._entry, self._candidate and self._candidate[0]} - {None} or inner
-        return _root(node) not in tested and _root(node) not in _TAKEN_ALONG
+        return _root(node) not in tested and _root(node) not in _TAKEN_ALONG | {"isinstance"}
 
     def _has_call(self, node: ast.expr) -> bool:
         return any(isinstance(part, ast.Call) and self._is_call(part) for part in ast.walk(node))
@@ -216,6 +220,8 @@ class _Splitter:
         if self._goes_inside(node):
             if not certain:  # inside it would run, or raise, where it should not
                 raise Refused
+            if not truth and self._makes_object(node):
+                raise Refused
             text = ast.unparse(self._checked(node))
             self.calls.append(f"not not {text}" if truth else text)
             return ast.Name(f"_{len(self.calls) - 1}")
@@ -234,8 +240,20 @@ class _Splitter:
             return True
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.keywords:
             return False
-        taken = node.func.id in _TAKEN_ALONG and not self._is_programs(node.func.id)
-        return taken and len(node.args) == 1 and self._goes_inside(node.args[0])
+        name = node.func.id
+        if self._is_programs(name):
+            return False
+        if name == "isinstance":  # what crosses is of built-in types, whatever it was inside
+            return len(node.args) == 2 and set(_names(node.args[1])) <= _TYPES and self._goes_inside(node.args[0])
+        return name in _TAKEN_ALONG and len(node.args) == 1 and self._goes_inside(node.args[0])
+
+    def _makes_object(self, node: ast.expr) -> bool:
+        """Whether it calls a class, by its name: operators on what that makes are its own."""
+        if not isinstance(node, ast.Call):
+            return False
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else _root(node)
+        function = "_" in name or (len(name) > 1 and name.isupper())  # as people name those
+        return name[:1].isupper() and not function and name != self._entry
 
     def _checked(self, node: ast.expr) -> ast.expr:
         """`node` as it can run at the top of the program's module."""
@@ -265,7 +283,7 @@ class _Splitter:
                 return ast.Dict([key for key, _ in pairs], [value for _, value in pairs])
             case ast.UnaryOp() if type(node.op) in OPERATORS:
                 return ast.UnaryOp(node.op, self._outside(node.operand, certain=certain))
-            case ast.BinOp() if type(node.op) in OPERATORS:
+            case ast.BinOp() if type(node.op) in OPERATORS and not _is_format(node):
                 left = self._outside(node.left, certain=certain)
                 return ast.BinOp(left, node.op, self._outside(node.right, certain=certain))
             case ast.Compare(comparators=[first, *rest]) if all(type(op) in OPERATORS for op in node.ops):
@@ -283,10 +301,6 @@ class _Splitter:
         name = ast.unparse(node.func) if isinstance(node.func, ast.Name | ast.Attribute) else ""
         if name not in FUNCTIONS or not {word.arg for word in node.keywords} <= KEYWORDS:
             raise Refused
-        if name == "isinstance":
-            if len(node.args) != 2 or not set(_names(node.args[1])) <= TYPES.keys():
-                raise Refused
-            return ast.Call(node.func, [self._outside(node.args[0], certain=certain), node.args[1]], [])
         arguments = [self._outside(item, certain=certain) for item in node.args]
         words = [ast.keyword(word.arg, self._outside(word.value, certain=certain)) for word in node.keywords]
         return ast.Call(node.func, arguments, words)
@@ -296,6 +310,28 @@ def _root(node: ast.expr) -> str:
     while isinstance(node, ast.Call | ast.Attribute | ast.Subscript):
         node = node.func if isinstance(node, ast.Call) else node.value
     return node.id if isinstance(node, ast.Name) else ""
+
+
+def _check_size(node: ast.BinOp) -> None:
+    """Raise Refused for an operation on constants that is not done here: inside, the limits of a test hold."""
+    if any(isinstance(part, ast.Name) and part.id.startswith("_") for part in ast.walk(node)):
+        return
+    try:
+        value = evaluate(node, {})
+    except Refused:
+        raise
+    except Exception:  # noqa: BLE001 - the boundary to the test's text, which may assert that it divides by zero
+        return
+    if isinstance(value, str | bytes | list | tuple) and len(value) > _ITEMS:
+        raise Refused
+
+
+def _is_format(node: ast.BinOp) -> bool:
+    return isinstance(node.op, ast.Mod) and isinstance(node.left, ast.Constant) and not _is_number(node.left.value)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float | complex)
 
 
 def _is_single(node: ast.expr) -> bool:

@@ -15,6 +15,7 @@ from sandbox.inside.wire import pack, unpack
 from sandbox.model import Limits
 
 _SIZE = struct.Struct("!Q")  # as inside/turns.py writes its records
+_MOST = 10**9  # seconds, MiB or processes: higher limits, which a test set may state, do not fit into the kernel's
 _PATIENCE_S = 60.0  # for a zygote that hangs: a test itself is watched, and ended long before
 
 
@@ -80,12 +81,12 @@ class Backend(Protocol):
 
 def idle_s(limits: Limits) -> float:
     """Seconds for which a test may do nothing."""
-    return limits.wall_s if limits.wall_s is not None else 3 * limits.cpu_s + 5
+    return min(_MOST, limits.wall_s if limits.wall_s is not None else 3 * limits.cpu_s + 5)
 
 
 def patience_s(job: Job, limits: Limits) -> float:
     """Wall-clock seconds after which a zygote that has not answered the job is taken to hang."""
-    return _PATIENCE_S + 10 * (idle_s(limits) + limits.cpu_s) * len(job.tests)
+    return _PATIENCE_S + 10 * (idle_s(limits) + min(_MOST, limits.cpu_s)) * len(job.tests)
 
 
 def pack_job(job: Job, limits: Limits) -> bytes:
@@ -98,11 +99,11 @@ def pack_job(job: Job, limits: Limits) -> bytes:
         "preload": job.preload,
         "stop_first": job.stop_first,
         "limits": {
-            "cpu_s": limits.cpu_s,
+            "cpu_s": min(_MOST, limits.cpu_s),
             "idle_s": idle_s(limits),
-            "memory": limits.memory_mb << 20,
-            "output": limits.output_mb << 20,
-            "processes": limits.processes,
+            "memory": min(_MOST, limits.memory_mb) << 20,
+            "output": min(_MOST, limits.output_mb) << 20,
+            "processes": min(_MOST, limits.processes),
         },
     }
     return pack(json.dumps(header).encode(), job.source, *job.tests)

@@ -25,7 +25,9 @@ _LARGE = 1 << 20  # bytes of output from which comparing leaves the event loop t
 # What the kernel would end a shared process for, or what it does not have there: these programs need not try.
 _APART = re.compile(
     r"\b(?:threading|_thread|multiprocessing|subprocess|concurrent|asyncio|signal|ctypes|resource|faulthandler|"
-    r"fork|system|popen|kill|nice|chdir|umask|environ|putenv|atexit|setrlimit|__file__|inspect)\b|/dev/|/proc/|/tmp"
+    r"fork|system|popen|kill|nice|chdir|umask|environ|putenv|atexit|setrlimit|__file__|inspect|"
+    # What a process keeps between tests, and what writes at the end of an interpreter.
+    r"getcontext|setcontext|__del__|finalize|weakref)\b|/dev/|/proc/|/tmp"
 )
 
 

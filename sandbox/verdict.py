@@ -93,7 +93,7 @@ def _longest_report(case: Case) -> float:
     A number or a mark of the expected value may be written up to 32 times as long.
     """
     if isinstance(case, Assert):
-        return (1 << 20) + 32 * len(case.code)
+        return (16 << 20) + 32 * len(case.code)
     try:
         expected = case.expected if isinstance(case, Call) else ""
         return (1 << 20) + 32 * len(repr(expected) if _is_python(case) else json.dumps(expected))

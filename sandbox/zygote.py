@@ -125,6 +125,7 @@ class _Answers:
                 limits,
                 source,
                 cell.memory_file(stack),
+                partial(self._runner.give, self._prelude) if kind == "call" else _nothing,
                 lambda number, again: self._body(settings, text, tests[number], again=again),
                 lambda report: report.startswith(b'["prelude", '),  # it is no program that runs by itself
                 settings["stop_first"],
@@ -147,7 +148,7 @@ class _Answers:
         if kind == "stdin":
             self._runner.script(source, self._prelude, given=again)
         elif kind == "call":
-            self._runner.call(source, entry, data, self._prelude, settings["form"])
+            self._runner.call(source, entry, data, settings["form"])
         elif kind == "values":
             self._runner.values(source, data.decode(), entry, self._prelude)
         else:
@@ -192,6 +193,10 @@ class _Answers:
         """Whether the kernel killed any process for want of memory since this was last asked."""
         before, self._killed = self._killed, _killed_for_memory()
         return self._killed > before
+
+
+def _nothing() -> None:
+    pass
 
 
 def _killed_for_memory() -> int:

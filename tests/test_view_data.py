@@ -20,6 +20,7 @@ from curate.view.markdown import code_html, formula, to_html
 from curate.view.opening import Opened, open_traces
 from curate.view.renderer import Renderer
 from curate.view.trace import columns_of, facts, sections
+from recipes.cli.view import _opened
 
 VERISTILL = str(Path(sys.executable).with_name("veristill"))
 
@@ -125,8 +126,10 @@ def test_a_broken_line_stops_the_index_and_keeps_what_came_before(tmp_path: Path
 
 def test_rows_may_lack_columns_and_spell_half_characters(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
-    path.write_text('{"problem": "a", "solution": "x"}\n' r'{"problem": "b\ud800 \ud83d\ude00", "reasoning": ["\udc00"],'
-                    r' "solution": "y", "domain": "m\ud801"}')  # fmt: skip
+    path.write_text(
+        '{"problem": "a", "solution": "x"}\n'
+        r'{"problem": "b\ud800 \ud83d\ude00", "reasoning": ["\udc00"], "solution": "y", "domain": "m\ud801"}'
+    )
     opened = open_traces(tmp_path, str(path))
     assert opened.columns.texts == ["solution", "reasoning"]
     assert _filled(opened).values("domain") == {NONE: 1, "m?": 1}
@@ -167,11 +170,56 @@ def test_a_run_is_found_by_name_and_by_folder_with_its_references(tmp_path: Path
         math = index.matching(Filters({"domain": frozenset({"math"}), "outcome": frozenset({"fail"})}))
         found = sections(opened.row(int(math[0])), opened.columns)
         assert {"problem", "reference", "solution", "evidence"} <= {one.name for one in found}
+        answers = index.matching(Filters({"domain": frozenset({"math", "puzzle"})}))  # some without a worked solution
+        assert all("reference" in [one.name for one in sections(opened.row(int(n)), opened.columns)] for n in answers)
     published = open_traces(tmp_path, str(tmp_path / "runs" / "quickstart" / "dataset"))
     passed = _filled(published).matching(Filters({"domain": frozenset({"math"}), "outcome": frozenset({"pass"})}))
     assert published.row(int(passed[0]))["ground_truth_solution"]
     only = open_traces(tmp_path, "quickstart", "metadata")
     assert "outcome" not in only.shelf.columns and only.row(0)["problem"]
+
+
+def test_a_run_under_way_is_read_from_its_ledger(tmp_path: Path) -> None:
+    """The same rows as its publication will hold, without one; a stage before it has none to show."""
+
+    def run(*arguments: str) -> None:
+        command = [VERISTILL, "--root", str(tmp_path), "run", "quickstart", *arguments]
+        assert subprocess.run(command, capture_output=True, timeout=600).returncode == 0
+
+    run("--until", "ingest")
+    code, said = _view(tmp_path, "quickstart")
+    assert code == 2 and "still cleaning" in said
+    run("--until", "clean")
+    early = _opened(tmp_path, "quickstart", None)
+    before = len(_filled(early))  # a recording is there from the start, and some of it needs no verifier
+    early.shelf.close()
+    run("--until", "solve")
+    found = {name: _opened(tmp_path, *name) for name in (("quickstart", None), (str(_run(tmp_path)), "ledger"))}
+    indexes: list[Index] = []
+    for opened in found.values():
+        indexes.append(_filled(opened))
+    assert not (_run(tmp_path) / "dataset").exists()
+    run()
+    published, live = _opened(tmp_path, "quickstart", None), found["quickstart", None]
+    told = _filled(published)
+    for index in indexes:
+        assert before < len(index) == len(told)
+        assert {facet: index.values(facet) for facet in told.facets} == {
+            facet: told.values(facet) for facet in told.facets
+        }
+        assert list(index.matching(Filters(longest=300))) == list(told.matching(Filters(longest=300)))
+    for number in range(len(told)):  # its files were sealed and replaced meanwhile
+        rows = [one.row(number) for one in (published, live)]
+        shown = [[section[2:] for section in sections(row, one.columns) if section.name != "tests"]
+                 for one, row in zip((published, live), rows, strict=True)]  # fmt: skip
+        assert shown[0] == shown[1]
+        assert facts(rows[0], published.columns) == facts(rows[1], live.columns)
+    for opened in (published, *found.values()):
+        opened.shelf.close()
+
+
+def _run(root: Path) -> Path:
+    return root / "runs" / "quickstart"
 
 
 @pytest.mark.parametrize(
@@ -243,8 +291,10 @@ def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
     (tmp_path / "runs" / "mine" / "recipe.lock.yaml").write_text("name: mine\n")
     code, said = _view(tmp_path, "nothing-here")
     assert code == 2 and "no run, file or folder 'nothing-here'" in said and "runs here: mine" in said
-    code, said = _view(tmp_path, "mine")
+    code, said = _view(tmp_path, "mine", "--config", "metadata")
     assert code == 2 and "nothing was published" in said and "--partial" in said
+    code, said = _view(tmp_path, "mine")  # and its recipe cannot be read either
+    assert code == 2 and "recipe.lock.yaml" in said
     (tmp_path / "numbers.jsonl").write_text('{"a": 1}\n')
     code, said = _view(tmp_path, str(tmp_path / "numbers.jsonl"))
     assert code == 2 and "nothing to read in its columns: a" in said

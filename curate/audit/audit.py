@@ -59,11 +59,14 @@ class Report(Record):
     def raise_for_errors(self) -> None:
         """Raise Failed where rows ended in `error`: they have no verdict."""
         count = self.summary["outcomes"]["error"]
-        if count:
-            raise Failed(
-                f"{count:,} row{'s' if count > 1 else ''} ended in error: our trouble or unreadable tests, no verdict",
-                next="the reasons are in the table, the evidence is in OUT",
-            )
+        if not count:
+            return
+        ours = any(one["reason"] == "infrastructure" for one in self.summary["reasons"])
+        raise Failed(
+            f"{count:,} row{'s' if count > 1 else ''} ended in error: our trouble or unreadable tests, no verdict",
+            next="the reasons are in the table, the evidence is in OUT (-o)"
+            + ("; with OUT, the same command goes on at the first row of `infrastructure`" if ours else ""),
+        )
 
 
 def audit(options: Options) -> Report:

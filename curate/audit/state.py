@@ -4,6 +4,7 @@ Findings are appended in row order as JSON lines: a kill loses none that was add
 state of another input, other options or other verifiers is of no use and is begun anew.
 """
 
+import errno
 import fcntl
 import json
 import os
@@ -31,6 +32,7 @@ SCHEMA = pa.schema(
         pa.field("seconds", pa.float64()),
     ]
 )
+_OURS = "infrastructure"  # the reason of a row that is judged again
 _SYNC_S = 1.0
 _ROWS = 10_000  # of a row group
 
@@ -67,6 +69,7 @@ class State:
         self._file: FileIO | None = None  # unbuffered: what is written outlives this process
         self._synced = time.monotonic()
         self.restarted = False  # a state was there, of something else
+        self._trouble = False  # of ours, in some row
 
     def __enter__(self) -> Self:
         self._open()
@@ -113,7 +116,7 @@ class State:
         with self._path.open("rb") as lines:
             for line in lines:
                 finding = _finding(line)
-                if finding is None or finding.row != number or finding.reason == "infrastructure":
+                if finding is None or finding.row != number or finding.reason == _OURS:
                     break
                 found(finding)
                 kept += len(line)
@@ -124,12 +127,15 @@ class State:
     def add(self, finding: Finding) -> None:
         """Keep the next row's finding."""
         assert self._file is not None
-        self._file.write(json.dumps(finding, ensure_ascii=False).encode() + b"\n")
+        line = json.dumps(finding, ensure_ascii=False).encode() + b"\n"
+        if self._file.write(line) < len(line):  # the next line would make a whole one of this
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
+        self._trouble = self._trouble or finding.reason == _OURS
         if time.monotonic() - self._synced > _SYNC_S:
             self._sync()
 
     def complete(self) -> None:
-        """Write OUT, all or nothing, and remove the state."""
+        """Write OUT, all or nothing, and remove the state; where trouble of ours left rows open it stays, to go on."""
         self._close()
         draft = self.folder / f"out{self._out.suffix}"
         write = _write_lines if self._out.suffix == ".jsonl" else _write_parquet
@@ -138,7 +144,8 @@ class State:
         with draft.open("rb") as file:
             os.fsync(file.fileno())
         draft.replace(self._out)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if not self._trouble:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def _sync(self) -> None:
         assert self._file is not None

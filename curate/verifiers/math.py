@@ -38,7 +38,7 @@ _LARGE = 1 << 17  # characters: a longer solution is searched off the event loop
 class Math(Verifier):
     """Compares final answers: by their value where that is enough, by an algebra system where it is not."""
 
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     takes: ClassVar[tuple[type[Truth], ...]] = (Answer,)
     needs: ClassVar[frozenset[str]] = frozenset({"workers"})
 
@@ -65,7 +65,7 @@ class Math(Verifier):
     )
 
     def verifier_version(self) -> str:
-        """Our version and Math-Verify's, such as `2+math-verify-0.9.0`."""
+        """Our version and Math-Verify's, such as `4+math-verify-0.9.0`."""
         return f"{self.version}+math-verify-{installed('math-verify')}"
 
     def policy(self) -> Policy:
@@ -102,7 +102,7 @@ class Math(Verifier):
             return self._decided(decision.equal, {**evidence, "by": decision.by})
         if not decision.ask:
             return verdict_of(self, "unsure", "unparsable", {**evidence, "by": decision.by})
-        why = screen.danger(answer) or screen.danger(gold)
+        why = next(filter(None, (check(text) for text in (answer, gold) for check in _SCREENS)), None)
         if why:
             return verdict_of(self, "unsure", "unparsable", {**evidence, "screened": why})
         # What the grammar could not read, Math-Verify must have read whole, not some number within it.
@@ -164,6 +164,9 @@ def compare(gold: str, text: str, options: "Math | None" = None) -> Verdict:
 
 
 _DEFAULT = Math()
+_SCREENS = (screen.danger, screen.unfamiliar)
+_INDEX = re.compile(r"_\s*\{?\s*i\s*=")
+_LONE_I = re.compile(r"(?<![A-Za-z\\])i(?![A-Za-z])")
 
 
 def _reference(text: str) -> str:
@@ -190,4 +193,6 @@ def _mentioned(gold: str, solution: str) -> bool:
 
 def _inline(text: str) -> str:
     """A text safe to stand between two dollar signs: Math-Verify would read `1$ and $2` as two candidates."""
-    return text.replace("\\$", "").replace("$", " ")
+    text = text.replace("\\$", "").replace("$", " ")
+    index = next((letter for letter in "jklm" if letter not in text), None)
+    return _LONE_I.sub(index, text) if index and _INDEX.search(text) else text  # it takes every `i` for the unit

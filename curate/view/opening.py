@@ -69,14 +69,11 @@ def open_traces(root: Path, name: str, config: str | None = None) -> Opened:
 
     `config` picks one of the configs of a dataset folder or a hub dataset. Raises InputError.
     """
-    path = Path(name)
-    if name in runs(root):
-        return _of_run(Run(root, name), config)
-    if (path / "recipe.lock.yaml").is_file():
-        folder = path.resolve()
-        return _of_run(Run(folder.parent.parent, folder.name), config)
+    run = run_of(root, name)
+    if run is not None:
+        return _of_run(run, config)
     try:
-        return _of_dataset(path, config)
+        return _of_dataset(Path(name), config)
     except FileNotFoundError:
         raise InputError(
             f"there is no run, file or folder '{name}'; {said(root)}",
@@ -84,6 +81,14 @@ def open_traces(root: Path, name: str, config: str | None = None) -> Opened:
             next="name a run, a dataset folder, .jsonl, .jsonl.gz or .parquet; "
             "`veristill --root DIR` names the folder that holds runs/",
         ) from None
+
+
+def run_of(root: Path, name: str) -> Run | None:
+    """The run that `name` means, by its name or folder; None where it means something else."""
+    if name in runs(root):
+        return Run(root, name)
+    folder = Path(name).resolve()
+    return Run(folder.parent.parent, folder.name) if (folder / "recipe.lock.yaml").is_file() else None
 
 
 def _of_run(run: Run, config: str | None) -> Opened:
@@ -97,7 +102,8 @@ def _of_run(run: Run, config: str | None) -> Opened:
     questions = sorted(run.questions.glob("part-*.parquet"))
     references = None
     if "question_id" in shelf.columns and questions:
-        there = {"answer": "answer", "gold": "ground_truth_solution", "starter_code": "starter_code"}
+        # As published: the worked solution, else the answer.
+        there = {"answer": "ground_truth_solution", "gold": "ground_truth_solution", "starter_code": "starter_code"}
         references = References(questions, "id", questions, there)
     return _with(Opened(run.name, shelf, columns, references))
 

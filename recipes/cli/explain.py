@@ -39,7 +39,8 @@ def explain(
         typer.echo(f"note: {found['note']}\n")
     _question(found["question"], limit)
     for label in found["labels"]:
-        typer.echo(f"\n{label['stage']}: " + ("kept" if label["kept"] else f"dropped, {label['reason']}"))
+        why = f", {label['reason']}" if label["reason"] else ""  # a kept question has one where a gate met trouble
+        typer.echo(f"\n{label['stage']}: {'kept' if label['kept'] else 'dropped'}{why}")
     for one in found["attempts"]:
         _attempt(one, limit)
 

@@ -4,6 +4,7 @@ Every Python that a verb starts gets `-P`, so that a user's `train.py` or `eval.
 stands in for ours.
 """
 
+import atexit
 import os
 import select
 import shlex
@@ -29,7 +30,13 @@ _UsageError: Any = next(one for one in typer.BadParameter.__mro__ if one.__name_
 
 def main() -> None:
     """Entry point of the console script."""
-    sys.exit(command(sys.argv[1:]))
+    code = command(sys.argv[1:])
+    # All is said. Ctrl-C once more ends the wait for what still runs, with the code that was chosen; Python's own last
+    # steps take moments and would end by the signal instead.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: os._exit(code))
+        atexit.register(signal.signal, number, signal.SIG_IGN)
+    sys.exit(code)
 
 
 def command(arguments: Sequence[str]) -> int:

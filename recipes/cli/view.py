@@ -2,12 +2,17 @@
 
 import socket
 from importlib.util import find_spec
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from recipes.cli.app import app, chosen
 
+if TYPE_CHECKING:
+    from curate.view.opening import Opened
+
+_LEDGER = "ledger"
 _NEEDED = ("nicegui", "markdown_it", "mdit_py_plugins", "latex2mathml", "pygments")
 
 
@@ -23,17 +28,19 @@ def view(
     host: Annotated[str, typer.Option(metavar="HOST", help="Address to serve it at.")] = "127.0.0.1",
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open it in the browser.")] = True,
     config: Annotated[
-        str | None, typer.Option(metavar="CONFIG", help="unverified, metadata or default; default: the first there.")
+        str | None,
+        typer.Option(
+            metavar="CONFIG",
+            help="unverified, metadata or default (the first there); of a run also ledger: what is decided by now.",
+        ),
     ] = None,
 ) -> None:
     """Read traces, their verdicts and the evidence on a local page. Works without a network; only reads.
 
     Example: veristill view quickstart
     """
-    from curate.view.opening import open_traces
-
     _need_extra()
-    opened = open_traces(chosen(context).root, what, config)
+    opened = _opened(chosen(context).root, what, config)
     port = _free(host, port)
     from curate.view.page import serve
 
@@ -48,6 +55,21 @@ def view(
         pass  # the way to end it
     finally:
         opened.shelf.close()
+
+
+def _opened(root: Path, what: str, config: str | None) -> "Opened":
+    """A run that has published nothing is read where its answers lie, in the ledger."""
+    import asyncio
+
+    from curate.view.opening import open_traces, run_of
+
+    run = run_of(root, what)
+    if run is None or (config != _LEDGER and (config is not None or run.dataset.is_dir())):
+        return open_traces(root, what, config)
+    from curate.view.decided import open_decided
+    from recipes.load import read
+
+    return asyncio.run(open_decided(run, read(run.folder / "recipe.lock.yaml")))
 
 
 def _need_extra() -> None:

@@ -10,9 +10,10 @@ import json
 import os
 import resource
 import secrets
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, NoReturn
 
 from sandbox.inside import kernel
@@ -27,6 +28,7 @@ _SCRATCH_FLAGS = kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOATIME
 _STACK = 120 << 20  # bytes; the kernel leaves 128 MiB below the main stack, whatever the limit was at exec
 _FILES = 256  # open files
 _RESERVED = 4 << 30  # bytes of addresses on top of the memory limit: stacks that threads reserve and never touch
+_BETWEEN = 8  # calls from where the init goes from test to test to where a test's program starts
 _SHARE_S = 0.25  # CPU seconds after which the host judges what there is, before more is spent
 _SHARE_BYTES = 16 << 20  # and bytes of output
 
@@ -58,15 +60,17 @@ class Desk:
 
 
 class Strict(NamedTuple):
-    """Tests to run, each in a process of its own. `again` says of a report that the test must run once more.
+    """Tests to run, each in a process of its own.
 
-    `body` runs one test by its number, the second time with True, and does not return. `code` is a file in which the
-    first test leaves the compiled program for the others, before any of it runs.
+    `code` is a file in which the first test leaves the compiled program for the others, before any of it runs. `ready`
+    does in the init what all tests need. `body` runs one test by its number, the second time with True, and does not
+    return; `again` says of a report that the test must run a second time.
     """
 
     limits: Limits
     source: bytes
     code: int
+    ready: Callable[[], None]
     body: Callable[[int, bool], NoReturn]
     again: Callable[[bytes], bool]
     stop_first: bool
@@ -180,18 +184,22 @@ class _Init:
         self.confinement.test_filter.load()
 
     def _all(self) -> None:
-        spent, written = 0.0, 0
+        spent, written, limits = 0.0, 0, self.strict.limits
         hear, say = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        sys.setrecursionlimit(1000 + depth() + _BETWEEN)  # programs go as deep as in an interpreter of their own
+        self.strict.ready()
         os.dup2(say, _SAY_FD, inheritable=False)
         os.dup2(self.strict.code, CODE_FD, inheritable=False)
         for number, desk in enumerate(self.desks):
-            ending = self._one(number, desk, hear, again=False)
+            ending = self._one(number, desk, hear, limits, again=False)
             if desk.stdin is not None and self.strict.again(os.pread(desk.report, 64, 0)):
                 for fd in (desk.stdout, desk.report):
                     os.ftruncate(fd, 0)
                 for fd in (desk.stdin, desk.stdout, desk.report):
                     os.lseek(fd, 0, os.SEEK_SET)
-                ending = self._one(number, desk, hear, again=True)
+                # What its first run spent is gone: a program may ask for this itself.
+                left = replace(limits, cpu_s=limits.cpu_s - ending.cpu_s)
+                ending = self._one(number, desk, hear, left, again=True)
             self.rows.append(ending)
             spent += ending.cpu_s
             written += os.fstat(desk.stdout).st_size + os.fstat(desk.report).st_size
@@ -202,14 +210,14 @@ class _Init:
             if (failed and self.strict.stop_first) or used_up or self._left_something():
                 break
 
-    def _one(self, number: int, desk: Desk, hear: int, *, again: bool) -> Ending:
+    def _one(self, number: int, desk: Desk, hear: int, limits: Limits, *, again: bool) -> Ending:
         self._lay_out(desk)
         if self.confinement.last_pid is not None:
             os.pwrite(self.confinement.last_pid, b"1", 0)  # the test is process 2, as each one is
         child = kernel.fork()
         if child == 0:
             self._test(number, again=again)
-        watch = Watch(child, self.strict.limits, desk.stdout, self.usual, alone=False)
+        watch = Watch(child, limits, desk.stdout, self.usual, alone=False)
         ending = watch.ending()
         while watch.reap():
             with suppress(ProcessLookupError):
@@ -255,6 +263,14 @@ class _Init:
             return self.changed < 0 or bool(os.read(self.changed, 4096))
         except BlockingIOError:
             return False
+
+
+def depth() -> int:
+    """How many calls the caller is in."""
+    frame, count = sys._getframe(1), 0
+    while frame := frame.f_back:  # type: ignore[assignment]
+        count += 1
+    return count
 
 
 def take_files(stdin: int, stdout: int, report: int, nothing: int) -> None:

@@ -28,7 +28,8 @@ _PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 4, 2
 _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, _SECCOMP_MODE_FILTER = 47, 4, 2
 _CAPABILITY_VERSION_3, _LAST_CAP = 0x20080522, 40
 _CAPABILITY_HEADER, _NO_CAPABILITIES = struct.pack("=Ii", _CAPABILITY_VERSION_3, 0), bytes(24)
-_CHANGES = 0x2 | 0x4 | 0x40 | 0x80 | 0x100 | 0x200 | 0x400 | 0x800  # modify attrib moved create delete, linux/inotify.h
+# Modify, attrib, moved, create, delete; and oneshot, for the first change is all that is asked. linux/inotify.h
+_CHANGES = 0x2 | 0x4 | 0x40 | 0x80 | 0x100 | 0x200 | 0x400 | 0x800 | 0x80000000
 _ADDR_NO_RANDOMIZE = 0x0040000  # linux/personality.h
 # These have one number on every architecture; the next two have not.
 _SYS_OPEN_TREE, _SYS_MOVE_MOUNT, _SYS_MOUNT_SETATTR = 428, 429, 442
@@ -136,7 +137,7 @@ class Filter:
 def watch_folder(path: str) -> int:
     """A descriptor that has something to read once anything in the folder, or the folder itself, has changed."""
     fd = _done(_libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC), "inotify_init1")
-    _done(_libc.inotify_add_watch(fd, path.encode(), _CHANGES), "inotify_add_watch")
+    _done(_libc.inotify_add_watch(fd, path.encode(), ctypes.c_uint32(_CHANGES)), "inotify_add_watch")
     return fd
 
 

@@ -30,7 +30,6 @@ from sandbox.inside.value import NotPlain, typed
 from sandbox.inside.value import plain as _plain
 
 # The program may patch any module: what the runner needs later, it holds by its own name from the start.
-_set_depth = sys.setrecursionlimit
 _eval, _pread, _fstat = eval, os.pread, os.fstat
 _compile, _exec, _exit, _dumps, _pwrite, _truncate = compile, exec, os._exit, json.dumps, os.pwrite, os.ftruncate
 _set_digits, _read, _collect, _objects, _ref = (
@@ -74,7 +73,6 @@ def script(source: str, names: Mapping[str, Any], *, given: bool) -> NoReturn:
 
     `given`: with the prelude's `names` built in. Else a program that ends for want of one of them reports it.
     """
-    _own_depth()
     stdout = sys.stdout
     code = _compiled(source)
     if given:
@@ -131,11 +129,9 @@ def _note_missing(names: Mapping[str, Any]) -> None:
     threading.excepthook = hook
 
 
-def call(source: str, entry: str, args: bytes, names: Mapping[str, Any], form: str = "json") -> NoReturn:
+def call(source: str, entry: str, args: bytes, form: str) -> NoReturn:
     """Define the program, call its `entry` (of `class Solution`, or else of the module) and report the value."""
-    _own_depth()
     code = _compiled(source)
-    give(names)
     module = new_module("program")
     try:
         _exec(code, module.__dict__)
@@ -154,7 +150,6 @@ def asserts(source: str, test: str, entry: str | None, names: Mapping[str, Any])
     The statements get the prelude's modules and classes, not its functions: `operator.add` is nobody's answer to a
     question for `add`.
     """
-    _own_depth()
     plain = _plain_names(names)
     try:
         check = _compile(test, TEST, "exec", dont_inherit=True)
@@ -173,7 +168,6 @@ def asserts(source: str, test: str, entry: str | None, names: Mapping[str, Any])
 
 def values(source: str, test: str, entry: str | None, names: Mapping[str, Any]) -> NoReturn:
     """Define the program, then report the values of the test's expressions (a JSON list), up to one that raises."""
-    _own_depth()
     texts = json.loads(test)
     plain = _plain_names(names)
     codes = [_compile(text, TEST, "eval", dont_inherit=True) for text in texts]
@@ -238,14 +232,6 @@ def compiled(source: str) -> types.CodeType:
         return _compile(source.removeprefix("\ufeff"), PROGRAM, "exec", dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
         _leave(1, ["compile", _text(error)])
-
-
-def _own_depth() -> None:
-    """Let the program go as deep as in an interpreter of its own."""
-    frame, depth = sys._getframe(), 0
-    while frame := frame.f_back:  # type: ignore[assignment]
-        depth += 1
-    _set_depth(1000 + depth)
 
 
 def new_module(name: str) -> types.ModuleType:

@@ -62,7 +62,14 @@ _FATAL: dict[str, tuple[int | None, int | None]] = {
     "rt_sigaction": (13, 134), "setitimer": (38, 103), "alarm": (37, None), "timer_create": (222, 107),
     "setrlimit": (160, 164), "setpriority": (141, 140), "sched_setaffinity": (203, 122), "prctl": (157, 167),
     "setsid": (112, 157), "setpgid": (109, 154), "chdir": (80, 49), "fchdir": (81, 50), "umask": (95, 166),
+    # Changes of files: they are refused anyway, but a program may go on without them, and print another thing.
+    "creat": (85, None), "openat2": (437, 437), "truncate": (76, 45), "mkdir": (83, None), "mkdirat": (258, 34),
+    "mknod": (133, None), "mknodat": (259, 33), "rmdir": (84, None), "unlink": (87, None), "unlinkat": (263, 35),
+    "rename": (82, None), "renameat": (264, 38), "renameat2": (316, 276), "link": (86, None), "linkat": (265, 37),
+    "symlink": (88, None), "symlinkat": (266, 36), "chmod": (90, None), "fchmodat": (268, 53), "fchmodat2": (452, 452),
 }  # fmt: skip
+_OPEN, _OPENAT = (2, None), (257, 56)
+_TO_WRITE = 0o1 | 0o2 | 0o100  # O_WRONLY, O_RDWR, O_CREAT
 _CLONE = (56, 220)
 _CLONE3 = (435, 435)
 _SOCKETPAIR = (53, 199)
@@ -147,5 +154,8 @@ def _of_shared(column: int) -> list[bytes]:
     kill, allow = _op(_RETURN, _KILL), _op(_RETURN, _ALLOW)
     asks_only = [_op(_LOAD, _AT_ARG2), _op(_JUMP_EQUAL, 0, no=3), _op(_LOAD, _AT_ARG2 + 4), _op(_JUMP_EQUAL, 0, no=1)]
     code = _when(_PRLIMIT[column], *asks_only, allow, kill)
+    for call, flags in ((_OPEN, _AT_ARG1), (_OPENAT, _AT_ARG2)):
+        if (number := call[column]) is not None:
+            code += _when(number, _op(_LOAD, flags), _op(_JUMP_BITS, _TO_WRITE, no=1), kill, allow)
     code += _refuse(_FATAL.values(), column, kill)
     return code + _refuse(_REFUSED_TO_TESTS.values(), column, _op(_RETURN, _ERRNO | errno.EPERM))

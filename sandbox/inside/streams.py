@@ -2,6 +2,7 @@
 
 import gc
 import io
+import os
 import random
 import sys
 import types
@@ -14,11 +15,20 @@ _collect, _objects, _ref, _flush_text = gc.collect, gc.get_objects, weakref.ref,
 def prepare() -> None:
     """Set this process up as a test finds it, before it is forked: what is done here costs a test nothing.
 
-    The standard streams read and write whatever descriptors 0 to 2 will be, and hold nothing yet.
+    The standard streams read and write whatever descriptors 0 to 2 will be, and hold nothing yet. They are made on a
+    file that can be sought in, as those of a test can: a stream asks that once.
     """
+    kept = [os.dup(fd) for fd in (0, 1)]
+    file = os.open(os.devnull, os.O_RDWR)
+    for fd in (0, 1):
+        os.dup2(file, fd)
     sys.stdin = sys.__stdin__ = stream(0, "r")  # type: ignore[misc]
     sys.stdout = sys.__stdout__ = stream(1, "w")  # type: ignore[misc]
     sys.stderr = sys.__stderr__ = stream(2, "w")  # type: ignore[misc]
+    for fd, before in enumerate(kept):
+        os.dup2(before, fd)
+        os.close(before)
+    os.close(file)
     sys.argv = ["program.py"]
     sys.path.insert(0, "/tmp")
     random.seed(0)
@@ -27,7 +37,8 @@ def prepare() -> None:
 def stream(fd: int, mode: str) -> io.TextIOWrapper:
     """As `open` makes it, at a fraction of the cost."""
     raw = io.FileIO(fd, mode, closefd=False)
-    text = io.TextIOWrapper(io.BufferedReader(raw) if mode == "r" else io.BufferedWriter(raw), encoding="utf-8")
+    buffer = io.BufferedReader(raw) if mode == "r" else io.BufferedWriter(raw)
+    text = io.TextIOWrapper(buffer, encoding="utf-8", errors="backslashreplace" if fd == 2 else "strict")
     text.mode = mode  # type: ignore[misc]
     return text
 

@@ -21,13 +21,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from sandbox.inside import runner, streams
-from sandbox.inside.cell import REPORT_FD
+from sandbox.inside.cell import REPORT_FD, depth
 from sandbox.inside.shared import STDIN_FD, STDOUT_FD
 
 SIZE = struct.Struct("!Q")
 _SHARE_S = 0.25  # CPU seconds after which another process goes on, so that a slow program still has its whole limit
 _REPEATED_S = 0.02  # of the first test, which runs twice: a longer one has the process to itself instead
 _SHARE_BYTES = 8 << 20  # and bytes of output
+_BETWEEN = 3  # calls from here to where a script starts, less the one that asks
 # Renewing the state of random numbers costs as much as a small test.
 _RANDOM = re.compile("rand|shuffle|choice|sample|uniform|gauss|seed")
 _stream = streams.stream
@@ -63,16 +64,20 @@ def scripts(source: str, tests: Sequence[bytes], names: Mapping[str, Any]) -> No
 
 
 def calls(source: str, entry: str, tests: Sequence[bytes], names: Mapping[str, Any], form: str) -> NoReturn:
-    """Define the program once, and call its `entry` with one list of arguments after the other."""
+    """Define the program afresh for each list of arguments, and call its `entry` with it.
+
+    What it keeps in its own names would help a later call: a memo saves it the depth that it may not go to.
+    """
     code = runner.compiled(source)
     state = _State(source)
     _input(b"")
     state.restore()
     state.give(names)
-    module = runner.new_module("program")
-    _exec(code, module.__dict__)
     at = 0
     for number, text in enumerate(tests):
+        sys.setrecursionlimit(state.depth)
+        module = runner.new_module("program")
+        _exec(code, module.__dict__)
         function = runner.entry_of(module, entry)
         if function is None:
             _exit(1)
@@ -95,7 +100,7 @@ class _State:
         self._path = list(sys.path)
         self._stderr: Any = sys.stderr
         self._builtins = dict(vars(builtins)) if self._patches else {}  # to copy it touches much memory
-        self._depth = _depth()
+        self.depth = 1000 + depth() + _BETWEEN
 
     def give(self, names: Mapping[str, Any]) -> None:
         """Have the prelude's names from here on."""
@@ -110,7 +115,7 @@ class _State:
         sys.path[:] = self._path
         if self._random:
             random.seed(0)
-        sys.setrecursionlimit(self._depth)
+        sys.setrecursionlimit(self.depth)
         sys.settrace(None)
         gc.enable()
         if self._patches and vars(builtins) != self._builtins:
@@ -143,10 +148,3 @@ def _input(text: bytes) -> None:
     _seek(STDIN_FD, 0, os.SEEK_SET)
     _dup2(STDIN_FD, 0)
     _dup2(STDOUT_FD, 1)
-
-
-def _depth() -> int:
-    frame, depth = sys._getframe(), 0
-    while frame := frame.f_back:  # type: ignore[assignment]
-        depth += 1
-    return 1000 + depth

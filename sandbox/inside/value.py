@@ -91,5 +91,8 @@ def _typed_leaf(value: Any, kind: type, depth: int) -> Any:
     if kind.__module__ == "decimal" and kind.__name__ == "Decimal":
         return {"decimal": str(value)}
     if kind.__module__ == "numpy" and hasattr(kind, "item") and getattr(value, "ndim", 1) == 0:
-        return typed(value.item(), depth + 1)
+        item = value.item()
+        if isinstance(item, bool):
+            return int(item)  # a truth value of numpy's is not True, though it equals it
+        return typed(item, depth + 1) if type(item) in (int, float, complex, str, bytes) else float(item)
     return {"other": _str(kind.__qualname__)[:100]}

@@ -178,6 +178,14 @@ def _proportional() -> int:
             try:
                 with open(f"/proc/{name}/smaps_rollup", "rb") as file:  # noqa: PTH123
                     total += int(file.read().partition(b"\nPss:")[2].split()[0]) * 1024
-            except (OSError, IndexError):  # it ended meanwhile
-                continue
+            except (OSError, IndexError):  # it ended meanwhile, or lets nobody look: all of it counts then
+                total += _resident(f"/proc/{name}") * _PAGE
     return total
+
+
+def _resident(folder: str) -> int:
+    """Pages that a process has in memory, shared ones included; 0 where it has ended."""
+    try:
+        return int(_stat(folder)[21])
+    except OSError:
+        return 0

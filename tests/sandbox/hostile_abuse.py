@@ -11,6 +11,17 @@ import mmap
 m = mmap.mmap(-1, 4 << 30)
 for at in range(0, 4 << 30, 4096): m[at] = 1
 """),
+    Attack("memory in processes that nobody may look into", "memory_limit", """
+import ctypes, os, time
+ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)
+for _ in range(8):
+    if os.fork() == 0:
+        x = bytearray(b'x') * (100 << 20)
+        time.sleep(2)
+        os._exit(0)
+for _ in range(8): os.wait()
+print(7)
+""", cpu_s=5),
     Attack("memory by decompression", "memory_limit", """
 import zlib
 bomb = zlib.compress(bytes(1 << 24), 1)

@@ -1,6 +1,8 @@
 """Modes and batches: nothing passes from one test to the next, and a shared process never decides against a program."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -164,9 +166,40 @@ def test_what_a_shared_process_cannot_do_passes_apart(fast: Sandbox, name: str) 
 def test_calls_pass_in_one_process_and_those_with_a_memory_apart(fast: Sandbox) -> None:
     cases = [Call(args=[n], expected=[n]) for n in range(8)]
     assert run(fast, "def f(x): return [x]", cases, entry="f").evidence == {"mode": "fast"}
-    assert run(fast, "def f(x, seen=[]):\n    seen.append(x)\n    return seen", cases, entry="f").evidence == {
-        "mode": "strict"
-    }
+    own = "def f(x, seen=[]):\n    seen.append(x)\n    return seen"
+    assert run(fast, own, cases, entry="f").evidence == {"mode": "fast"}
+    shared = "import math\nmath.seen = getattr(math, 'seen', [])\n" + own.replace("[]", "math.seen")
+    assert run(fast, shared, cases, entry="f").evidence == {"mode": "strict"}
+
+
+WRONG = {
+    "its output in a file": "import sys\ntry: sys.stdout = open('out.txt', 'w')\nexcept OSError: pass\n" + PLAIN,
+    "an answer where a folder cannot be made": "import os\nx = input()\ntry: os.mkdir('x')\n"
+    "except OSError: print(sum(map(int, x.split())))",
+    "more output at its end": "class A:\n    def __del__(self): print('bye')\na = A()\na.a = a\n" + PLAIN,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_fails_apart_does_not_pass_in_one_process(fast: Sandbox, strict: Sandbox, name: str) -> None:
+    for box in (fast, strict):
+        assert run(box, WRONG[name]).reason == "wrong_answer"
+
+
+def test_no_memo_helps_a_later_call(fast: Sandbox, strict: Sandbox) -> None:
+    source = "memo = {}\ndef f(n):\n    if n and n not in memo: memo[n] = f(n - 1) + 1\n    return memo.get(n, 0)"
+    cases = [Call(args=[n], expected=n) for n in (300, 600, 900, 1200)]
+    for box in (fast, strict):
+        outcome = run(box, source, cases, entry="f")
+        assert (outcome.reason, outcome.evidence["test"]) == ("runtime_error", 3)
+
+
+def test_a_test_that_asks_to_run_again_gets_no_more_time(strict: Sandbox) -> None:
+    spend = "import os, time\nwhile time.process_time() < 0.4: pass\n"
+    source = spend + "if os.path.exists('/tmp/half'): print(7)\nelse:\n    open('/tmp/half', 'w')\n    deque"
+    case = [Stdin(input="", expected="7")]
+    assert run(strict, source, case, limits=Limits(cpu_s=2)).status == "pass"
+    assert run(strict, source, case, limits=Limits(cpu_s=0.6)).reason == "time_limit"
 
 
 def test_a_failure_is_decided_apart(fast: Sandbox) -> None:
@@ -249,3 +282,13 @@ def test_numpy_is_there_from_the_start(fast: Sandbox) -> None:
     source = "import sys\nassert 'numpy' in sys.modules\nimport numpy\nprint(numpy.array(input().split(), int).sum())"
     assert run(fast, source).evidence == {"mode": "fast"}
     assert run(fast, "import sys\nassert 'nump' + 'y' not in sys.modules\n" + PLAIN).status == "pass"
+
+
+DEEPEST = "import sys\nd = [0]\ndef f():\n    d[0] += 1\n    f()\ntry: f()\nexcept RecursionError: pass\nprint(d[0])"
+
+
+def test_programs_go_as_deep_as_in_an_interpreter_of_their_own(fast: Sandbox, strict: Sandbox) -> None:
+    deepest = subprocess.run([sys.executable, "-c", DEEPEST], capture_output=True, text=True, check=True).stdout
+    cases = [Stdin(input="", expected=deepest)] * 3
+    assert run(strict, DEEPEST, cases).status == "pass"
+    assert run(fast, DEEPEST, cases).evidence == {"mode": "fast"}

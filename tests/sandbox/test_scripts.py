@@ -34,6 +34,9 @@ ENDS = {
     "its own file": "s = open(__file__).read()\nprint(7 if s.startswith('s = open') else 8)",
     "its own source": "import inspect\ndef f(): return 7\nprint(7 if 'return 7' in inspect.getsource(f) else 8)",
     "builtins": "import types\nprint(7 if isinstance(__builtins__, types.ModuleType) else 8)",
+    "standard input read twice": "import sys\na = sys.stdin.read()\nsys.stdin.seek(0)\n"
+    "print(7 if a == sys.stdin.read() else 8)",
+    "half a surrogate as an error": "import sys\nprint('\\ud800', file=sys.stderr)\nprint(7)",
     "nice": "import os\nos.nice(0)\nprint(7)",
     "an endless stack": "import resource\nresource.setrlimit(resource.RLIMIT_STACK, (-1, -1))\nprint(7)",
     "a large stack": "import threading\nthreading.stack_size(512 << 20)\n"

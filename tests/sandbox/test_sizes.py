@@ -122,7 +122,9 @@ async def test_large_problems_stream_through(mode: str) -> None:
             wrong = await asyncio.gather(*(_stream(numbers, box) for _ in range(WORKERS)))
     print(f"{COUNT} problems, {mode}: {peak.more_mb:.0f} MB on top of {peak.before_mb:.0f}")
     assert [line for lines in wrong for line in lines] == []
-    assert peak.more_mb < WORKERS * 10 * LARGEST / MB
+    # A test of 20 MB in and 20 MB out costs, in all processes with its program, some 13 times that where it is largest;
+    # how many problems there are, or how many tests they have, adds nothing.
+    assert peak.more_mb < WORKERS * 16 * LARGEST / MB
 
 
 async def _one(mode: str, tests: int) -> tuple[Outcome, float]:

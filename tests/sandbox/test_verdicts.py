@@ -327,6 +327,14 @@ async def test_many_programs_at_once() -> None:
     assert [outcome.status for outcome in outcomes] == ["pass"] * 40
 
 
+@pytest.mark.parametrize("limits", [{"cpu_s": float("inf")}, {"wall_s": float("inf")}, {"memory_mb": 10**13},
+                                    {"output_mb": 10**13}, {"processes": 10**13}])  # fmt: skip
+def test_limits_that_no_kernel_can_hold(box: Sandbox, limits: dict[str, float]) -> None:
+    case = Stdin(input="7", expected="7")
+    outcome = box.run_sync(Program(source="print(input())", cases=[case], limits=Limits.model_validate(limits)))
+    assert outcome.status == "pass", outcome
+
+
 def test_run_sync_alone() -> None:
     outcome = Sandbox(workers=1).run_sync(Program(source="print(7)", cases=[ADD]))
     assert outcome.status == "pass"

@@ -1,6 +1,7 @@
 r"""The commands that answers use: fractions, roots, functions, binomials, matrices, names with a mark above them."""
 
 import re
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from curate.verifiers.answers.node import Node, Unread, names, number, symbols
@@ -10,8 +11,10 @@ if TYPE_CHECKING:
     from curate.verifiers.answers.grammar import Reader
 
 _TWO = names(r"\frac \binom \dbinom \tbinom")
-_MATRICES = names("pmatrix bmatrix matrix array Bmatrix smallmatrix")
+_MATRICES = names("pmatrix bmatrix matrix array Bmatrix smallmatrix cases")
 _MARKS = names(r"\vec \hat \widehat \tilde \overrightarrow \underline \overleftrightarrow \dot \overline \bar")
+_SETS = names("Z Q N C")
+_ARROWS = names(r"\vec \overrightarrow")
 _INVERSES = {
     "sin": "arcsin", "cos": "arccos", "tan": "arctan", "cot": "arccot", "sec": "arcsec", "csc": "arccsc",
     "sinh": "arcsinh", "cosh": "arccosh", "tanh": "arctanh",
@@ -37,11 +40,9 @@ def read(reader: "Reader", name: str) -> Node:
     if name == r"\emptyset":
         return Node("set")
     if name == r"\mathbb":
-        if reader.take().raw == "{" and reader.take().value == "R" and reader.take().raw == "}":
-            return Node("reals")
-        raise Unread("a set of numbers")
+        return _set_of_numbers(reader)
     if name in (r"\angle", r"\triangle", r"\measuredangle"):
-        return Node("sym", (), name + "".join(sorted(_letters(reader))))
+        return Node("sym", (), name + _lettering(name, _letters(reader)))
     if name == r"\begin":
         return _matrix(reader)
     raise Unread(name)
@@ -76,6 +77,16 @@ def digits_of(reader: "Reader") -> str:
     if braced:
         reader.expect("}")
     return token.raw
+
+
+def recurring(reader: "Reader", token: Token) -> Node:
+    r"""`0.1\overline{6}`: the digits under the bar repeat for ever."""
+    if "." not in token.raw and not (reader.tokens[reader.place - 1].raw.endswith(".")):
+        raise Unread("a bar over a whole number")
+    reader.take()
+    digits = digits_of(reader)
+    shift = Fraction(1, 10 ** len(token.raw.partition(".")[2]))
+    return number(token.value[0] + shift * Fraction(int(digits), 10 ** len(digits) - 1))
 
 
 def _root(reader: "Reader", name: str) -> Node:
@@ -135,21 +146,46 @@ def _applied(reader: "Reader") -> Node:
 
 def _letters(reader: "Reader") -> list[str]:
     found = []
+    braced = reader.sign("{")
+    reader.place += braced
     while reader.kind == "l":
         found.append(reader.take().value)
+    if braced:
+        reader.expect("}")
     if not found:
         raise Unread("a sign without letters")
     return found
 
 
+def _lettering(name: str, letters: list[str]) -> str:
+    r"""The letters of a figure's name in the order that tells it from others: an angle's vertex stays in the middle."""
+    if name == r"\triangle" or (len(letters) == 2 and name not in _ARROWS and "".join(letters).isupper()):
+        letters = sorted(letters)
+    elif len(letters) == 3 and name in (r"\angle", r"\measuredangle", r"\widehat", r"\hat") and letters[2] < letters[0]:
+        letters = letters[::-1]
+    return "".join(letters)
+
+
+def _set_of_numbers(reader: "Reader") -> Node:
+    braced = reader.sign("{")
+    reader.place += braced
+    letter = reader.take().value
+    if braced:
+        reader.expect("}")
+    if letter != "R" and letter not in _SETS:
+        raise Unread("a set of numbers")
+    return Node("reals") if letter == "R" else Node("sym", (), rf"\mathbb{letter}")
+
+
 def _marked(reader: "Reader", name: str) -> Node:
     r"""`\vec{v}` and `\overline{AB}` are names, `\overline{3+i}` is a conjugate."""
     inner = argument(reader)
-    if name in (r"\vec", r"\underline", r"\hat", r"\widehat"):
-        return Node("sym", (), f"{name}{inner.value}") if inner.kind == "sym" else inner
+    name = r"\overline" if name == r"\bar" else name
     if inner.kind in ("sym", "*") and all(one.kind == "sym" for one in inner.args):
-        return Node("sym", (), name + "".join(sorted(symbols(inner))))
-    if name in (r"\overline", r"\bar") and not symbols(inner):
+        return Node("sym", (), name + _lettering(name, [one.value for one in inner.args or (inner,)]))
+    if name in (r"\vec", r"\underline", r"\hat", r"\widehat"):
+        return inner
+    if name == r"\overline" and not symbols(inner):
         return Node("fn", (inner,), "conj")
     raise Unread(name)
 
@@ -174,7 +210,8 @@ def _skip_group(reader: "Reader") -> None:
 
 
 def _matrix(reader: "Reader") -> Node:
-    if _environment(reader) == "array" and reader.sign("{"):
+    name = _environment(reader)
+    if name == "array" and reader.sign("{"):
         _skip_group(reader)
     rows: list[list[Node]] = [[]]
     while True:
@@ -195,4 +232,9 @@ def _matrix(reader: "Reader") -> Node:
     rows = [row for row in rows if row]
     if not rows or len({len(row) for row in rows}) != 1:
         raise Unread("a matrix with uneven rows")
-    return Node("matrix", tuple(cell for row in rows for cell in row), (len(rows), len(rows[0])))
+    cells = tuple(cell for row in rows for cell in row)
+    if name == "cases":  # a system; of a function in pieces nothing is known here
+        if len(rows[0]) > 1 or any(cell.kind != "rel" for cell in cells):
+            raise Unread(name)
+        return Node("list", cells, ",") if len(cells) > 1 else cells[0]
+    return Node("matrix", cells, (len(rows), len(rows[0])))

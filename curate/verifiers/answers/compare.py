@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from fractions import Fraction
 
-from curate.verifiers.answers.node import Node, number, symbols, walk
+from curate.verifiers.answers.families import Family, family, same_family
+from curate.verifiers.answers.node import Node, number, substituted, symbols, walk
 from curate.verifiers.answers.numeric import exact
 from curate.verifiers.answers.policy import Policy
 from curate.verifiers.answers.realsets import is_real_set, real_set, same_set, variable
@@ -16,10 +17,12 @@ from curate.verifiers.answers.relations import (
     unnamed,
 )
 from curate.verifiers.answers.scalars import same_value
+from curate.verifiers.answers.shapes import as_matrix, figures, point
 from curate.verifiers.answers.units import PLAIN_DEGREE, Unit, unit
 
 _LONGEST = 60  # parts of a set that are matched with each other
 _MANY = ("list", "set", "seq")
+_SCALAR = frozenset({"num", "const", "+", "-", "*", "/", "^", "fn", "qty", "%"})
 _LETTER_UNITS = frozenset({"m", "s", "g", "h", "L", "l", "d", "cm", "mm", "km", "kg"})
 # One unit of these dimensions over another: 60 minutes are an hour.
 _STEPS = {
@@ -38,9 +41,14 @@ class Comparison:
 
     def same(self, gold: Node, answer: Node) -> bool | None:
         """True or False where the two surely agree or differ, None where this cannot tell."""
-        gold, answer = _as_matrix(settled(gold)), _as_matrix(settled(answer))
+        gold, answer = as_matrix(settled(gold)), as_matrix(settled(answer))
         if gold == answer:
             return True
+        if "call" in (gold.value, answer.value):
+            gold, answer = point(gold, answer), point(answer, gold)
+        families = family(gold), family(answer)
+        if families != (None, None):
+            return self._families(gold, answer, *families)
         found = self._relations(gold, answer)
         return self._values(gold, answer) if isinstance(found, str) else found
 
@@ -60,10 +68,20 @@ class Comparison:
             return self._equation_and_value(gold, answer) if equations[0] else self._equation_and_value(answer, gold)
         return "other"
 
+    def _families(self, gold: Node, answer: Node, one: Family | None, other: Family | None) -> bool | None:
+        if one is not None and other is not None:
+            return same_family(one, other)
+        wanted, single = (one, answer) if one is not None else (other, gold)
+        return False if wanted is not None and wanted.of_all and self._one_number(unnamed(single)[1]) else None
+
     def _both_named(self, one: tuple[Node, Node], other: tuple[Node, Node], gold: Node, answer: Node) -> bool | None:
         (name, value), (other_name, other_value) = one, other
         if name.kind == "seq" and other_name.kind == "seq" and name != other_name:
             return self._by_name((name, value), (other_name, other_value))
+        if name.kind == other_name.kind == "call" and name != other_name:
+            if name.args[0] != other_name.args[0] or {one.args[1].kind for one in (name, other_name)} != {"sym"}:
+                return None if self.same(value, other_value) else False  # `f(2) = 7` and `f(3) = 7`
+            other_value = substituted(other_value, other_name.args[1].value, name.args[1])
         found = self.same(value, other_value)
         if name == other_name or "call" in (name.kind, other_name.kind) or name.kind != "sym":
             return found
@@ -102,6 +120,8 @@ class Comparison:
             return same_inequality(gold, answer)
         if "rel" in (gold.kind, answer.kind):
             return None
+        if gold.kind == answer.kind == "*" and figures(gold, answer):
+            return None  # `ABCD` and `ABDC`
         if "matrix" in (gold.kind, answer.kind):
             return self._matrices(gold, answer)
         if gold.kind in _MANY or answer.kind in _MANY:
@@ -113,6 +133,8 @@ class Comparison:
         return self._amounts(gold, answer)
 
     def _real_sets(self, gold: Node, answer: Node) -> bool | None:
+        if {gold.kind, answer.kind} == {"reals", "sym"} and "R" in (gold.value, answer.value):
+            return True
         sides = [real_set(one) for one in (gold, answer)]
         written = [one.kind in ("rel", "list") for one in (gold, answer)]
         if written[0] != written[1] and self.policy.inequality == "distinct":
@@ -127,7 +149,11 @@ class Comparison:
         if gold.kind == answer.kind and gold.kind in ("seq", "cup"):
             return self._in_parts(gold, answer)
         sound = [one for one, side in zip((gold, answer), sides, strict=True) if side is None]
-        return False if all(self._one_number(one) for one in sound) and len(sound) == 1 else None
+        if len(sound) != 1:
+            return None
+        parts = sound[0].args if sound[0].kind == "list" else sound
+        finite = all(self._one_number(one) or str(one.value).startswith(r"\mathbb") for one in parts)
+        return False if finite or (sound[0].value == "()" and len(sound[0].args) > 2) else None
 
     def _in_parts(self, gold: Node, answer: Node) -> bool | None:
         if gold.kind == "cup":
@@ -137,7 +163,7 @@ class Comparison:
         return _all([self.same(one, other) for one, other in zip(gold.args, answer.args, strict=True)])
 
     def _one_number(self, node: Node) -> bool:
-        return not symbols(node) and node.kind in ("num", "const", "+", "-", "*", "/", "^", "fn", "qty", "%")
+        return all(one.kind in _SCALAR for one in walk(node))
 
     def _matrices(self, gold: Node, answer: Node) -> bool | None:
         if gold.kind == answer.kind:
@@ -334,16 +360,6 @@ class Comparison:
             if lettered is not None and same_value(lettered[0], answer if symbols(gold) else gold, self.policy):
                 return None  # `5 m` may be five metres
         return found
-
-
-def _as_matrix(node: Node) -> Node:
-    """`[[1, 2], [3, 4]]` is a matrix."""
-    rows = node.args if node.kind == "seq" else ()
-    listed = all(one.kind == "seq" and one.value == "[]" for one in (node, *rows))
-    if not listed or len({len(one.args) for one in rows}) != 1:
-        return node
-    cells = tuple(cell for row in rows for cell in row.args)
-    return Node("matrix", cells, (len(rows), len(rows[0].args)))
 
 
 def _amount(node: Node) -> tuple[Node, Unit | None]:

@@ -12,7 +12,7 @@ from curate.verifiers.answers.relations import settled
 from curate.verifiers.answers.spellings import read
 
 LONGEST = 2000  # characters of an answer that is read; a longer one is compared as text
-_PLAIN = re.compile(r"-?(?:0|[1-9]\d{0,15})")
+_PLAIN = re.compile(r"0|-?[1-9]\d{0,15}")
 _GROUPS = re.compile(r"\d,\d{3}(?!\d)")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 # What an algebra system is known to drop or misread, so that its word would count for nothing.
@@ -75,6 +75,8 @@ def _by_reading(gold: str, answer: str, policy: Policy) -> Decision:
         return Decision(None, "nested")
     if one is None or other is None:
         return _unread(gold, answer, one, other)
+    if ("pm" in gold or "pm" in answer) and one[0] != other[0] and (_signs_left(one[0]) or _signs_left(other[0])):
+        return Decision(None, "signs")
     comparison = Comparison(policy)
     found = comparison.same(one[0], other[0])
     if found is not True and _GROUPS.search(gold + answer):
@@ -85,9 +87,16 @@ def _by_reading(gold: str, answer: str, policy: Policy) -> Decision:
     return Decision(found, "value", ask and not _doubt_is_ours(one[0], other[0]))
 
 
+def _signs_left(node: Node) -> bool:
+    r"""Whether it has a `\pm` whose readings are not known: two of them may go together or not."""
+    return any(part.kind in ("±", "∓") for part in walk(settled(node)))
+
+
 def _doubt_is_ours(gold: Node, answer: Node) -> bool:
-    """Rounding, an equation beside a bare value, numbers too large: algebra systems cannot know what was asked."""
+    """Rounding, a point or a list, an equation beside a value: an algebra system cannot know what was asked."""
     gold, answer = settled(gold), settled(answer)
+    if "seq" in (gold.kind, answer.kind) and gold.kind != answer.kind:
+        return True
     parts = [*walk(gold), *walk(answer)]
     if all(part.kind in _COMPUTED and part.value != "log" for part in parts):
         return True

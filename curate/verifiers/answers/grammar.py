@@ -4,8 +4,6 @@ From loose to tight: lists, relations and ratios, unions, sums, products (writte
 alone. It reads what answers hold and nothing else: anything further (sums with limits, integrals, prose) is Unread.
 """
 
-from fractions import Fraction
-
 from curate.verifiers.answers import commands, measures
 from curate.verifiers.answers.node import Node, Unread, names, number, symbols
 from curate.verifiers.answers.tokens import FUNCTIONS, Token, tokenise
@@ -16,6 +14,8 @@ _RELATIONS = frozenset("=<>≤≥≠≈∈")
 _CLOSERS = {"(": ")", "[": "]", r"\{": r"\}", "{": "}", "⟨": "⟩", "⌊": "⌋", "⌈": "⌉"}
 _CONSTANTS = frozenset({"pi", "e", "i", "inf"})
 _FUNCTION_LETTERS = frozenset("fghFGHP")
+_FUNCTION_NAMES = frozenset("fghFGH")
+_MINUS_ONE = Node("-", (number(1),))
 _STARTS = frozenset({"(", "[", "{", r"\{", "⟨", "⌊", "⌈"})
 _ARGUMENT_COMMANDS = names(
     r"\frac \sqrt \binom \dbinom \tbinom \overline \bar \vec \hat \widehat \tilde \overrightarrow \underline \cbrt \abs"
@@ -150,35 +150,43 @@ class Reader:
                 node = Node("/", (node, other)) if sign == "/" else times(node, other)
                 self.ambiguous |= sign == "/" and self.starts() and not self.sign("(")
             elif self.starts():
-                node = self._beside(node)
+                node = self.beside(node)
             else:
                 return node
 
-    def _beside(self, node: Node) -> Node:
+    def beside(self, node: Node) -> Node:
         """A factor without a sign between: a mixed number, `f(x)`, or a product."""
         before = self.tokens[self.place - 1]
         if self.kind == "n" and before.kind == "n":
             return self._mixed(node)
         if self.value == r"\frac" and before.kind == "n" and node.kind == "num" and node.value[1] is None:
-            other = self.power()
-            if other.kind == "/" and all(one.kind == "num" and one.value[1] is None for one in other.args):
-                if other.args[0].value[0] < other.args[1].value[0]:
-                    return Node("+", (node, other))
-                self.ambiguous = True
-            return times(node, other)
-        called = self.sign("(") and before.kind == "l"
+            return self._with_fraction(node, self.power())
+        inverse = node.kind == "^" and node.args[0].value in _FUNCTION_NAMES and node.args[1] == _MINUS_ONE
+        called = self.sign("(") and (before.kind == "l" or inverse or (node.kind == "sym" and before.value == "'"))
         other = self.power()
         if called and node == Node("sym", (), "C") and other.kind == "seq" and len(other.args) == 2:
             return Node("fn", other.args, "binom")  # C(10, 3)
+        if called and inverse:
+            return Node("call", (Node("sym", (), f"{node.args[0].value}^-1"), other))
         if called and node.kind == "sym" and other.kind not in ("seq", "set") and self._applied(node, other):
             return Node("call", (node, other))
         if called and node.kind == "*" and node.value is None and node.args[-1].kind == "sym" and not symbols(other):
             return Node("*", (*node.args[:-1], Node("call", (node.args[-1], other))))
         return Node("*", (node, other), "call") if called and node.kind in ("sym", "*") else times(node, other)
 
+    def _with_fraction(self, node: Node, other: Node) -> Node:
+        r"""`3\frac{1}{2}`, perhaps of a percent or a degree."""
+        part = other.args[0] if other.kind in ("%", "qty") else other
+        if part.kind == "/" and all(one.kind == "num" and one.value[1] is None for one in part.args):
+            if part.args[0].value[0] < part.args[1].value[0]:
+                mixed = Node("+", (node, part))
+                return mixed if part is other else Node(other.kind, (mixed,), other.value)
+            self.ambiguous = True
+        return times(node, other)
+
     def _applied(self, name: Node, inner: Node) -> bool:
         """Whether `f(...)` is a function's value and no product: by its letter, or by a number for its argument."""
-        return name.value in _FUNCTION_LETTERS or not symbols(inner)
+        return name.value.rstrip("'") in _FUNCTION_LETTERS or not symbols(inner)
 
     def _mixed(self, node: Node) -> Node:
         """`3 1/2`: whole number, space, fraction."""
@@ -216,7 +224,9 @@ class Reader:
         while True:
             if self.sign("!"):
                 self.take()
-                node = Node("fn", (node,), "factorial")
+                twice = self.sign("!")
+                self.place += twice
+                node = Node("fn", (node,), "semifactorial" if twice else "factorial")
             elif self.sign("'"):
                 self.take()
                 if node.kind != "sym":
@@ -309,19 +319,10 @@ class Reader:
     def _number(self, token: Token) -> Node:
         value, decimals = token.value
         if self.kind == "c" and self.value in (r"\overline", r"\bar", r"\dot"):
-            return self._recurring(token)
+            return commands.recurring(self, token)
         if self.sign("…"):
             raise Unread("…")
         return number(value, decimals)
-
-    def _recurring(self, token: Token) -> Node:
-        r"""`0.1\overline{6}`: the digits under the bar repeat for ever."""
-        if "." not in token.raw and not (self.tokens[self.place - 1].raw.endswith(".")):
-            raise Unread("a bar over a whole number")
-        self.take()
-        digits = commands.digits_of(self)
-        shift = Fraction(1, 10 ** len(token.raw.partition(".")[2]))
-        return number(token.value[0] + shift * Fraction(int(digits), 10 ** len(digits) - 1))
 
     def group(self) -> Node:
         """What stands between braces that only group."""
@@ -353,8 +354,8 @@ class Reader:
             self.expect(opener)
             self.bars -= 1
             return Node("fn", (node,), "abs" if opener == "|" else "norm")
-        if opener == "$":
-            return Node("qty", (self.power(),), measures.dollar())
+        if opener in measures.CURRENCIES:
+            return measures.money(self, opener)
         if opener not in _CLOSERS:
             raise Unread(opener)
         if opener == r"\{" and self.sign(r"\}"):

@@ -1,5 +1,6 @@
 """What may follow a value: percent and degree signs, words that multiply it, units."""
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from curate.verifiers.answers.node import Node, Unread, number
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
 
 _MULTIPLES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12}
 _JOINS = ("/", "^", "*")
+CURRENCIES = frozenset("$€£¥")
 
 
 def quantity(reader: "Reader", node: Node) -> Node:
@@ -21,6 +23,8 @@ def quantity(reader: "Reader", node: Node) -> Node:
     if reader.sign("%"):
         reader.take()
         return Node("%", (node,))
+    if reader.sign("¢", *CURRENCIES) and node.kind != "qty":
+        return Node("qty", (node,), _currency(reader.take().value))
     if reader.sign("°"):
         reader.take()
         return Node("qty", (node,), PLAIN_DEGREE)
@@ -34,13 +38,37 @@ def _worded(reader: "Reader", node: Node) -> Node:
         return Node("%", (node,))
     if word in _MULTIPLES:
         reader.take()
-        return quantity(reader, Node("*", (node, number(_MULTIPLES[word]))))
+        inner = node.args[0] if node.kind == "qty" else node
+        many = Node("*", (inner, number(_MULTIPLES[word])))
+        return quantity(reader, Node("qty", (many,), node.value) if node.kind == "qty" else many)
     found = unit(_unit_text(reader))
     if found is None:
         raise Unread("words")
     if node.kind == "qty":
         return Node("qty", node.args, _joined(node.value, found))
-    return Node("qty", (node,), found)
+    return _then_less(reader, Node("qty", (node,), found))
+
+
+def _then_less(reader: "Reader", more: Node) -> Node:
+    """`5 feet 6 inches`: an amount, and what it has beyond that in a smaller unit."""
+    if reader.kind != "n" or more.args[0].kind != "num":
+        return more
+    rest = quantity(reader, reader.power())
+    total = added([more, rest])
+    if total is None:
+        raise Unread("two amounts side by side")
+    return total
+
+
+def added(amounts: list[Node]) -> Node | None:
+    """Amounts of one dimension in smaller and smaller units as one; None for any others."""
+    units = [one.value for one in amounts if one.kind == "qty" and one.value.known() and one.args[0].kind != "-"]
+    if len(units) < len(amounts) or len({one.dimensions for one in units}) > 1 or units[0] == PLAIN_DEGREE:
+        return None
+    if any(one.scale <= other.scale for one, other in pairwise(units)):
+        return None
+    terms = [Node("*", (one.args[0], number(one.value.scale / units[-1].scale))) for one in amounts]
+    return Node("qty", (Node("+", tuple(terms)),), units[-1])
 
 
 def fraction_ahead(reader: "Reader") -> bool:
@@ -65,24 +93,34 @@ def _fraction_unit(reader: "Reader") -> Unit:
 def _unit_text(reader: "Reader") -> str:
     """The words ahead, with the powers and slashes between them."""
     parts: list[str] = []
+    braced = False
     while True:
         token = reader.token
         after = parts[-1] if parts else ""
         joins = bool(parts) and token.kind == "o" and token.value in _JOINS
         if token.kind == "w" or joins or (token.kind == "l" and after in _JOINS):
             parts.append(token.value)
-        elif token.kind == "n" and after == "^":
-            parts.append(token.raw)
-        elif token.value == "-" and after == "^":
-            raise Unread("a negative power of a unit")
-        elif not (after == "^" and reader.sign("{")) and not (parts[-2:-1] == ["^"] and reader.sign("}")):
-            return " ".join(parts).replace("^ ", "^")
+        elif (token.kind == "n" and after in ("^", "^-")) or (token.value == "-" and after == "^"):
+            parts[-1] += token.raw
+        elif after == "^" and reader.sign("{"):
+            braced = True
+        elif braced and reader.sign("}"):
+            braced = False
+        else:
+            return " ".join(parts)
         reader.place += 1
 
 
-def dollar() -> Unit:
-    """The unit that a dollar sign before a number means."""
-    found = unit("$")
+def money(reader: "Reader", sign: str) -> Node:
+    """The amount behind a sign of currency."""
+    amount = reader.power()
+    if reader.value == r"\frac" and amount.kind == "num":
+        amount = reader.beside(amount)
+    return Node("qty", (amount,), _currency(sign))
+
+
+def _currency(sign: str) -> Unit:
+    found = unit(sign)
     assert found is not None
     return found
 

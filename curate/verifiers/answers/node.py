@@ -48,6 +48,13 @@ def symbols(node: Node) -> frozenset[str]:
     return frozenset(found | {called(one) for one in walk(node) if one.kind == "call"})
 
 
+def substituted(node: Node, name: str, value: Node) -> Node:
+    """The node with `value` for the variable `name`."""
+    if node.kind == "sym" and node.value == name:
+        return value
+    return node._replace(args=tuple(substituted(one, name, value) for one in node.args)) if node.args else node
+
+
 def called(node: Node) -> str:
     """A name for the value of a function that is not known: `f(2)`."""
     return f"{node.args[0].value}({hash_free(node.args[1])})"

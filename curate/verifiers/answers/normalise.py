@@ -59,10 +59,14 @@ _UNICODE = str.maketrans(
         "\u2032": "'",
         "\u2019": "'",
         "\u2026": r"\ldots ",
+        "\u2220": r"\angle ",
+        "\u25b3": r"\triangle ",
+        "\u2200": r"\forall ",
+        "\u2261": r"\equiv ",
     }
 )  # fmt: skip
 _SPACING = re.compile(
-    r"\\[,;:!>]|\\(?:left|right|middle)(?![A-Za-z])\.?"
+    r"(?<!\\)\{\s*\\[,;:! ]\s*\}|\\[,;:!>]|\\(?:left|right|middle)(?![A-Za-z])\.?"
     r"|\\(?:[bB]igg?[lrm]?|(?:display|text|script)style|limits|nolimits|thinspace|negthinspace|hfill)(?![A-Za-z])"
 )
 _WIDE_SPACE = re.compile(r"\\(?:quad|qquad|enspace)(?![A-Za-z])|(?<!\\)\\ |~|\s+")
@@ -70,7 +74,7 @@ _FRAC = re.compile(r"\\[dtc]frac(?![A-Za-z])")
 _BARE_PI = re.compile(r"(?<![\\A-Za-z])pi(?![A-Za-z])")
 _SAME = re.compile(
     r"\\lbrace(?![A-Za-z])|\\rbrace(?![A-Za-z])|\\varnothing(?![A-Za-z])|(?<![a-z])\{[,:]\}|\\(?:[lr]vert|mid)(?![A-Za-z])"
-    r"|\\(?:le|ge)q(?:slant|q)?(?![A-Za-z])|\\neq(?![A-Za-z])|\\[lr]brack(?![A-Za-z])|\\dots(?:c)?(?![A-Za-z])"
+    r"|\\[lr]Vert(?![A-Za-z])|\\(?:le|ge)q(?:slant|q)?(?![A-Za-z])|\\neq(?![A-Za-z])|\\[lr]brack(?![A-Za-z])|\\dots(?:c)?(?![A-Za-z])"
 )
 _MEANT = {
     r"\lbrace": r"\{",
@@ -81,11 +85,13 @@ _MEANT = {
     r"\lvert": "|",
     r"\rvert": "|",
     r"\mid": "|",
+    r"\lVert": r"\|",
+    r"\rVert": r"\|",
     r"\neq": r"\ne ",
     r"\lbrack": "[",
     r"\rbrack": "]",
 }
-_ROOT = re.compile(r"\u221a\s*(\w+)")
+_ROOT = re.compile(r"\u221a\s*(\d+(?:\.\d+)?(?=i\b|\W|$)|[A-Za-z](?!\w))")  # `√2x` may be either
 _ROOT_GROUP = re.compile(r"\u221a\s*(?=[({])")
 _TEXT_COMMAND = r"(?:text(?:bf|it|rm|sf|tt|normal|up)?|math(?:rm|bf|it|sf|tt|normal)|mbox|hbox|bf|rm|it|emph)"
 _WRAPPER = re.compile(rf"\\(?:{_TEXT_COMMAND}|boxed)\s*\{{([^{{}}]*)\}}")
@@ -100,6 +106,7 @@ _DOUBLED = re.compile(
     r"\\\\(?=(?:[dtc]?frac|sqrt|pi|text(?:bf|rm|it)?|math[a-z]+|infty|cup|cap|in|log|ln|sin|cos|tan|le|ge|leq|geq|neq?"
     r"|cdot|times|left|right|pm|circ|theta|alpha|beta|binom|boxed|approx|overline|emptyset|langle|rangle)(?![A-Za-z]))"
 )
+_ROW_GAP = re.compile(r"\\\\\s*\[\s*-?[\d.]+\s*(?:pt|em|ex|mm|cm|in)\s*\]")
 _DOLLAR = re.compile(r"(?<!\\)\$")
 _LONGEST = 20_000  # characters cleaned; of a longer answer only its literal text counts
 
@@ -114,6 +121,8 @@ def clean(text: str) -> str:
     if not text.isascii():
         text = text.translate(_UNICODE)
         text = _ROOT_GROUP.sub("sqrt", _ROOT.sub(r"\\sqrt{\1}", text))
+    if "\\\\[" in text:
+        text = _ROW_GAP.sub(lambda _: r"\\ ", text)
     if "\\\\" in text and "\\begin" not in text:
         text = _DOUBLED.sub(lambda _: "\\", text)
     if "\\" in text or "{" in text:

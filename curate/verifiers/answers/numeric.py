@@ -13,7 +13,7 @@ from typing import Any
 from curate.verifiers.answers.node import Node, called, names
 
 _BITS = 30_000  # of an exact number's top or bottom
-_FACTORIAL = 2_000
+_FACTORIAL = 2_500
 _EXPONENT = 1e5  # largest argument of exp, in nepers, and of a power's logarithm
 _ARGUMENT = 1e12  # largest argument of a trigonometric function
 DIGITS = (40, 110)  # decimal digits of the two precisions
@@ -136,14 +136,14 @@ class _Exact:
         return Fraction(_whole(name, whole))
 
 
-_EXACT = names("abs floor ceil root max min conj factorial binom gcd lcm")
+_EXACT = names("abs floor ceil root max min conj factorial semifactorial binom gcd lcm")
 
 
 def _whole(name: str, values: list[int]) -> int:
-    if name == "factorial":
+    if name in ("factorial", "semifactorial"):
         if not 0 <= values[0] <= _FACTORIAL:
             raise Undecided("factorial")
-        return math.factorial(values[0])
+        return math.factorial(values[0]) if name == "factorial" else math.prod(range(values[0], 0, -2))
     if name == "binom":
         if not (0 <= values[1] <= _FACTORIAL and 0 <= values[0] <= 10**6):
             raise Undecided("binomial")

@@ -144,6 +144,8 @@ def _half(sign: str, at: Any) -> list[Interval]:
         return [(End(-inf, False), End(at, sign == "≤"))]
     if sign in ">≥":
         return [(End(at, sign == "≥"), End(inf, False))]
+    if sign == "=":
+        return [(End(at, True), End(at, True))]
     if sign == "≠":
         return [(End(-inf, False), End(at, False)), (End(at, False), End(inf, False))]
     raise Undecided(sign)

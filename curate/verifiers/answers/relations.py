@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any
 
+from curate.verifiers.answers.measures import added
 from curate.verifiers.answers.node import Node, symbols, walk
 from curate.verifiers.answers.numeric import DIGITS, Undecided, Undefined, approximate, context, exact
 from curate.verifiers.answers.policy import Policy
@@ -36,11 +37,24 @@ def settled(node: Node) -> Node:
         parts: list[Node] = []
         for one in map(settled, node.args):
             parts.extend(one.args if one.kind == "list" else (one,))
-        return Node("list", tuple(parts), node.value)
+        return _whole_list(Node("list", tuple(parts), node.value))
+    if node.kind == "set" and any(one.kind == "±" for one in node.args):
+        return Node("set", settled(Node("list", node.args, ",")).args)
     if node.kind == "rel" and set(node.value) <= {"=", "≈", "∈"}:
         return _settled_chain(node)
-    if node.kind in ("+", "*", "/") and any(one.kind in ("±", "∓") for one in walk(node)):
+    if node.kind in ("+", "*", "/", "seq") and sum(one.kind in ("±", "∓") for one in walk(node)) == 1:
         return Node("list", (_signed(node, False), _signed(node, True)), ",")
+    return node
+
+
+def _whole_list(node: Node) -> Node:
+    r"""`1 hour and 30 minutes` is one amount; `x \ne 1, 2` is `x \ne 1, x \ne 2`."""
+    first = node.args[0]
+    if first.kind == "qty" and node.value == ",":
+        return added(list(node.args)) or node
+    if first.kind == "rel" and first.value == ("≠",) and not any(symbols(one) for one in node.args[1:]):
+        rest = (Node("rel", (first.args[0], one), ("≠",)) for one in node.args[1:])
+        return Node("list", (first, *rest), ",")
     return node
 
 
@@ -115,7 +129,10 @@ def same_equation(gold: Node, answer: Node, policy: Policy) -> bool | None:
         return policy.scale == "free" or abs(abs(ratio) - 1) < 1e-12
     if all(_polynomial(side) for side in (one, other)):
         return False
-    # Not proportional, yet perhaps multiplied by what is never zero: a solution of one that the other refuses decides.
+    # Not proportional, yet perhaps multiplied by what is never zero.
+    if _solves(gold, other) or _solves(answer, one):
+        return True
+    # A solution of one that the other refuses decides.
     return False if _refuses(gold, other) or _refuses(answer, one) else None
 
 
@@ -185,6 +202,24 @@ def _ratio(one: Node, other: Node) -> Any:
 def _many(names: list[str]) -> Iterable[dict[str, Fraction]]:
     yield from _points(names, _POSITIVE)
     yield from _points(names, _NEGATIVE)
+
+
+def _solves(equation: Node, other: Node) -> bool:
+    """Whether `other = 0` is linear in the name of `name = expression`, and the expression its solution."""
+    name, value = unnamed(equation)
+    if name is None or name.kind != "sym" or name.value in symbols(value) or not symbols(value):
+        return False
+    for env in _points(sorted(symbols(value)), _POSITIVE):
+        try:
+            solved = exact(value, env)
+            if solved is None or symbols(other) - set(env) - {name.value}:
+                return False
+            at = [exact(other, {**env, name.value: solved + step}) for step in range(3)]
+        except Undefined:
+            return False
+        if at[0] != 0 or not at[1] or at[2] is None or at[2] != 2 * at[1]:
+            return False
+    return True
 
 
 def _refuses(equation: Node, other: Node) -> bool:

@@ -45,6 +45,7 @@ _SIGNS = {
     r"\{": r"\{", r"\}": r"\}", r"\langle": "⟨", r"\rangle": "⟩", r"\lfloor": "⌊", r"\rfloor": "⌋", r"\lceil": "⌈",
     r"\rceil": "⌉", r"\lparen": "(", r"\rparen": ")", r"\cdotp": "*", r"\to": "→",
     r"\ldots": "…", "...": "…", r"\union": "∪", r"\_": "_", r"\#": "#", r"\&": "w&", r"\degree": "°",
+    r"\pounds": "£", r"\euro": "€",
 }  # fmt: skip
 _CONSTANTS = {r"\pi": "pi", r"\infty": "inf", r"\infin": "inf", r"\imath": "i", r"\mathrm{i}": "i"}
 _GREEK = names(
@@ -148,7 +149,7 @@ def _text(raw: str, inner: str, spaced: bool) -> list[Token]:
     lowered = inner.lower().strip(" .")
     if not inner or lowered in ("", "~"):
         return []
-    if lowered in _SEPARATORS or lowered == ":":
+    if lowered in _SEPARATORS or lowered in (":", "€", "£", "¥", "¢"):
         return [Token("o", _SEPARATORS.get(lowered, lowered), raw, spaced)]
     if "operatorname" in command:
         name = inner if inner in FUNCTIONS else ""
@@ -162,7 +163,7 @@ def _text(raw: str, inner: str, spaced: bool) -> list[Token]:
         return [Token("l", inner, raw, spaced)]
     if inner.isdigit() and len(inner) < 400:
         return [Token("n", written_number(inner), inner, spaced)]
-    if re.fullmatch(r"[\d,. +*/=()-]*\d[\d,. +*/=()-]*", inner) or inner.startswith(("$", "\\$")):
+    if re.fullmatch(r"[\d,. +*/=()-]*\d[\d,. +*/=()-]*", inner) or inner.startswith(("$", "\\$", "€", "£", "¥")):
         return tokenise(inner, grouped=True)[:-1]
     return [Token("w", inner, raw, spaced)]
 

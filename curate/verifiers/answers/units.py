@@ -86,7 +86,9 @@ def _built(parts: list[str]) -> Unit | None:
     words: list[str] = []
     sign = power = 1
     last: tuple[dict[str, int], Fraction] = ({}, Fraction(1))
-    for part in [*parts, "end"]:
+    for part, after in zip([*parts, "end"], [*parts[1:], "end", "end"], strict=True):
+        if part == "in" and not words and (after in ("end", "per") or not after.isalpha()):
+            part = "inch"  # `5 in`, not `5 in all`
         if part.startswith("^"):
             exponent = int(re.sub(r"[^\d-]", "", part))
             closed = _named(words, sign * power * exponent)

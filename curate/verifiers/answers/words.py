@@ -31,7 +31,8 @@ _SAME = {
     "does not exist": "dne", "do not exist": "dne", "doesn't exist": "dne", "not defined": "undefined", "y": "y",
     "no such number": "no solution", "no real roots": "no solution", "no roots": "no solution", "rhombi": "rhombus",
 }  # fmt: skip
-_ARTICLE = re.compile(r"\b(?:the|a|an)\b(?=\s)")
+_ARTICLE = re.compile(r"\b(?:the|a|an)\b(?=\s)", re.IGNORECASE)
+_FORMULA_SIGN = re.compile(r"[\\^_{}=+*/<>|()\[\]]")
 _NOT_WORD = re.compile(r"[^a-z' ]|\b-")
 _ANY_WORD = re.compile(r"[A-Za-z]{3,}")
 _NEGATED = names("not no isn't nor without non")
@@ -55,6 +56,17 @@ _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
 _NUMBERS = {
     **{word: value for value, word in enumerate(_ONES.split())},
     **{word: 10 * value for value, word in enumerate(_TENS.split(), 2)},
+}
+_PARTS = {
+    "half": 2,
+    "halve": 2,
+    "third": 3,
+    "quarter": 4,
+    "fourth": 4,
+    "fifth": 5,
+    "sixth": 6,
+    "eighth": 8,
+    "tenth": 10,
 }
 _SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9}
 _SAYS_NUMBER = (
@@ -94,11 +106,13 @@ def same_words(gold: str, answer: str) -> bool | None:
     if not left or not right:
         return None
     if left == right:
-        return True
-    for reading in (_time, _date, _spelt):
+        written = _as_written(gold)
+        if written is not None and written == _as_written(answer):
+            return True
+    for reading in (_time, _date, _spelt, _share):
         one, other = reading(left), reading(right)
         if one is not None and other is not None:
-            return None if _partly(one, other) else one == other
+            return None if _partly(one, other) or _one_ratio(one, other) else one == other
     member, opposite = _member(left), _member(right)
     if member and opposite and _MEMBERS[member] is _MEMBERS[opposite]:
         return member == opposite
@@ -106,9 +120,17 @@ def same_words(gold: str, answer: str) -> bool | None:
 
 
 def spelt_number(text: str) -> Fraction | None:
-    """The whole number that a cleaned answer spells out, such as `twenty-five`."""
-    found = _spelt(_plain(text))
-    return None if found is None else Fraction(found[0])
+    """The number that a cleaned answer spells out, such as `twenty-five` or `two thirds`."""
+    said = _plain(text)
+    found = _spelt(said) or _share(said)
+    return Fraction(*found) if found is not None else None
+
+
+def _share(text: str) -> tuple[int, ...] | None:
+    """`two thirds`, in lowest terms."""
+    top, _, part = text.replace("-", " ").rpartition(" ")
+    share, count = _PARTS.get(part.removesuffix("s")), _spelt(top)
+    return Fraction(count[0], share).as_integer_ratio() if share and count is not None else None
 
 
 def no_number(text: str) -> bool:
@@ -129,6 +151,17 @@ def _plain(text: str) -> str:
         " .,;:!" if text[-1:] == "!" and text[-2:-1].isalpha() else " .,;:"
     )
     return _SAME.get(text, text)
+
+
+def _as_written(text: str) -> list[str] | None:
+    """The words of a cleaned text as written, short ones in their own case (`AB` is not `ab`); None for a formula."""
+    if _plain(text) in _SAME.values():
+        return [_plain(text)]
+    text = opened(text)
+    if _FORMULA_SIGN.search(text) or not prose(text):
+        return None
+    found = [word.strip(".,;:!") for word in _ARTICLE.sub(" ", text).split()]
+    return [word.casefold() if len(word) > 2 else word for word in found]
 
 
 def _member(text: str) -> str | None:
@@ -158,6 +191,11 @@ def _date(text: str) -> tuple[int, ...] | None:
     if match is None or month is None:
         return None
     return month, int(match["d1"] or match["d2"]), int(match["year"] or 0)
+
+
+def _one_ratio(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    """Whether two times of no stated half of the day may be one ratio: `1:12` and `2:24`."""
+    return len(one) == 3 and one[2] == other[2] == 0 and one[0] * other[1] == other[0] * one[1] and one != other
 
 
 def _partly(one: tuple[int, ...], other: tuple[int, ...]) -> bool:

@@ -1,4 +1,6 @@
 import json
+import resource
+import signal
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -75,6 +77,35 @@ def test_our_trouble_is_done_again_and_unreadable_tests_are_not(tmp_path: Path) 
     fill(out, finding(0), finding(1, "unreadable_tests"), finding(2, "infrastructure"), finding(3))
     with State(out, IDENTITY) as state:
         assert state.resume(lambda one: None) == 2
+
+
+def test_a_finished_audit_with_trouble_of_ours_keeps_its_state(tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    for tried, reason in enumerate(("infrastructure", "ok")):
+        with State(out, IDENTITY) as state:
+            assert state.resume(lambda one: None) == tried
+            for row in range(tried, 3):
+                state.add(finding(row, reason if row == 1 else "ok"))
+            state.complete()
+        assert [json.loads(line)["reason"] for line in out.read_text().splitlines()] == ["ok", reason, "ok"]
+    assert not state.folder.exists()
+
+
+def test_a_line_that_the_disk_took_half_of_ends_the_audit(tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    with State(out, IDENTITY) as state:
+        state.add(finding(0))
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        action = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (120, limits[1]))
+        try:
+            with pytest.raises(OSError, match="No space left"):
+                state.add(finding(1))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+            signal.signal(signal.SIGXFSZ, action)
+    with State(out, IDENTITY) as state:
+        assert state.resume(lambda one: None) == 1
 
 
 def test_another_input_begins_anew(tmp_path: Path) -> None:

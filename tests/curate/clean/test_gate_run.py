@@ -200,6 +200,14 @@ def test_a_recipe_drops_questions_before_anything_is_asked(tmp_path: Path) -> No
     assert _json(tmp_path, "status", recipe, "--json")["kept"] == 2
 
 
+def test_what_was_not_examined_ends_with_1_and_is_explained(tmp_path: Path) -> None:
+    recipe = _recipe(tmp_path, [{**ROWS[0], "s": ["import shapely\nprint(int(input()) * 2)"]}])
+    done = subprocess.run(_command(tmp_path, "run", recipe, "--until", "clean"), capture_output=True, text=True)
+    assert done.returncode == 1 and "kept unexamined" in done.stderr, done.stderr
+    told = subprocess.run(_command(tmp_path, "explain", recipe, "seq:0"), capture_output=True, text=True)
+    assert "0-test_gate: kept, unexamined" in told.stdout, told.stderr
+
+
 def test_the_gate_runs_in_the_recipes_sandbox(tmp_path: Path) -> None:
     recipe = _recipe(tmp_path, ROWS[:1])
     recipe.write_text(recipe.read_text() + "sandbox: {backend: docker}\n")

@@ -12,8 +12,14 @@ def _grids(p: int, rng: random.Random) -> list[str]:
         high, wide = (1, 1) if index == 0 else (rng.randint(1, 3 + p), rng.randint(1, 3 + p))
         cells = [[rng.choices(".#", [3, 1])[0] for _ in range(wide)] for _ in range(high)]
         cells[0][0] = cells[-1][-1] = "."
-        if index == 1:  # the way goes right, down, left, down and up again
-            high, wide, cells = 5, 5, [list(line) for line in ("...##", "##.#.", "...#.", ".###.", ".....")]
+        if index == 1:  # down, right, up, right and down again
+            high, wide, cells = 3, 5, [list(line) for line in (".#...", ".#.#.", "...#.")]
+        if index == 2:  # whoever goes deep first comes by a longer way
+            high, wide, cells = (
+                6,
+                6,
+                [list(line) for line in ("......", ".####.", ".#....", ".#.##.", ".#....", "......")],
+            )
         made.append(f"{high} {wide}\n" + "\n".join("".join(line) for line in cells) + "\n")
     return made
 
