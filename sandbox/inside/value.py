@@ -94,5 +94,6 @@ def _typed_leaf(value: Any, kind: type, depth: int) -> Any:
         item = value.item()
         if isinstance(item, bool):
             return int(item)  # a truth value of numpy's is not True, though it equals it
-        return typed(item, depth + 1) if type(item) in (int, float, complex, str, bytes) else float(item)
+        is_wide = type(item) is kind  # a longdouble, which nothing of Python's holds
+        return typed(float(item) if is_wide else item, depth + 1)
     return {"other": _str(kind.__qualname__)[:100]}
