@@ -93,8 +93,8 @@ class Flow(_Block):
         return Calibration(self.router(), drawn, wanted.seed, wanted.presets, wanted.label)
 
     def router(self) -> Router:
-        """The chains, their judges' models filled in."""
-        return self.verify.with_judge(self.judge)
+        """The chains, with what other blocks of the recipe say of their verifiers."""
+        return self.verify.with_judge(self.judge).with_packages(self.sandbox.packages)
 
 
 Until = Literal["ingest", "clean", "solve", "select", "publish"]

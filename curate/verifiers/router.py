@@ -16,6 +16,7 @@ from curate.keys import digest
 from curate.kinds import Teacher, Verifier
 from curate.plug import Plug, find
 from curate.records import Attempt, FinishReason, Question, Reason, Record, Verdict, VerdictOutcome
+from curate.verifiers.code import Code
 from curate.verifiers.judge import Judge
 from curate.verifiers.verdict import verdict_of
 
@@ -85,26 +86,28 @@ class Router(Record):
     """Chains of verifiers by domain, as `verify:` in a recipe names them; other domains get their truth's default.
 
     `preset` takes the place of the chains: `openthoughts` (a judge for every answer, code by its tests, science as it
-    is) or `strict` (rules alone). `judge_model` is the model of every judge that names none.
+    is) or `strict` (rules alone). `judge_model` is the model of every judge that names none, `packages` what programs
+    may import: both decide verdicts, so both belong to the verifiers that are given them.
     """
 
     chains: dict[str, list[Annotated[Verifier, Plug("curate.verifiers")]]] = Field(default_factory=dict)
     preset: Preset | None = None
     judge_model: Annotated[Teacher, Plug("curate.teachers")] | None = None
+    packages: tuple[str, ...] = ()
 
     def chain(self, domain: str, truth_type: str) -> list[Verifier]:
         """The verifiers of a domain and truth type (`answer`, `tests`...); may be empty."""
         names = (domain, "science" if domain in _SCIENCE else domain)
         for name in names:
             if name in self.chains:
-                return [self._with_model(one) for one in self.chains[name]]
+                return [self._filled(one) for one in self.chains[name]]
         if self.preset == "openthoughts" and "science" in names:
             return []
         if self.preset == "openthoughts" and truth_type in _JUDGED:
-            return [self._with_model(Judge(**_OPENTHOUGHTS))]
+            return [self._filled(Judge(**_OPENTHOUGHTS))]
         if truth_type == "reference":
             return [Judge(model=self.judge_model)] if self.judge_model is not None and self.preset is None else []
-        return [_default(kind) for kind in DEFAULTS.get(truth_type, ())]
+        return [self._filled(_default(kind)) for kind in DEFAULTS.get(truth_type, ())]
 
     def with_judge(self, judge: Teacher | None) -> Self:
         """The same chains with a model for the judges that name none. Raises RecipeError where there is none at all."""
@@ -129,8 +132,16 @@ class Router(Record):
         }
         return self.model_copy(update={"chains": chains, "judge_model": judge})
 
-    def _with_model(self, verifier: Verifier) -> Verifier:
-        return verifier.model_copy(update={"model": self.judge_model}) if _lacks_model(verifier) else verifier
+    def with_packages(self, packages: tuple[str, ...]) -> Self:
+        """The same chains, whose programs may import these pip requirements."""
+        return self.model_copy(update={"packages": tuple(sorted(packages))})
+
+    def _filled(self, verifier: Verifier) -> Verifier:
+        if _lacks_model(verifier):
+            return verifier.model_copy(update={"model": self.judge_model})
+        if isinstance(verifier, Code) and self.packages:
+            return verifier.model_copy(update={"packages": self.packages})
+        return verifier
 
     def idle(self, domains: Iterable[str]) -> list[str]:
         """The domains of `verify:` that none of these domains belongs to: most likely misspelt."""

@@ -176,6 +176,16 @@ def test_keys_hold_what_decides_and_nothing_else() -> None:
     assert verdict_key(Code(), code.model_copy(update={"meta": {"difficulty": "f"}}), answer) == key
 
 
+def test_packages_belong_to_the_verdicts_of_programs_alone() -> None:
+    code = question(Tests(cases="{}"), domain="code")
+    plain, more = Router(), Router().with_packages(("bitarray", "addict"))
+    keys = [verdict_key(router.chain("code", "tests")[0], code, attempt("x")) for router in (plain, more)]
+    assert keys[0] != keys[1]
+    again = Router().with_packages(("addict", "bitarray")).chain("code", "tests")[0]
+    assert verdict_key(again, code, attempt("x")) == keys[1]
+    assert more.chain("math", "answer") == plain.chain("math", "answer")
+
+
 def test_golden_key() -> None:
     """A changed key verifies everything again: change it only with a new version of the verifier."""
     math = Math()
