@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Self
 
+ENGINES = "/tmp/veristill-engine-"  # where the folders of engines lie
 _START_S = 60.0
 _CONTAINERD = 'version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n'
 
@@ -22,7 +23,7 @@ class Engine:
 
     def __init__(self, *flags: str) -> None:
         self.flags = flags
-        self.folder = Path(tempfile.mkdtemp(prefix="veristill-engine-", dir="/tmp"))
+        self.folder = Path(tempfile.mkdtemp(prefix=Path(ENGINES).name, dir="/tmp"))
         self.url = f"unix://{self.folder}/docker.sock"
         self._containerd: subprocess.Popen[bytes] | None = None
         self._daemon: subprocess.Popen[bytes] | None = None
