@@ -40,7 +40,7 @@ class Code(Verifier):
     memory_mb: int = Field(1024, gt=0, description="MiB a test where the source states no limit")
     output_mb: int = Field(64, gt=0, description="MiB of output a test")
     compare: Compare = Field("token", description="rules of comparison, where the question names none")
-    packages: tuple[str, ...] = Field((), description="what programs may import; `sandbox.packages` of the recipe sets it")
+    packages: tuple[str, ...] = Field((), description="what programs may import: `sandbox.packages`")
 
     def verifier_version(self) -> str:
         """Our version and the sandbox's Python, such as `1+python3.11`."""

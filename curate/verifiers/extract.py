@@ -15,7 +15,7 @@ _THINK_END = re.compile(r"(?<!(?<!``)[`'\"#])(?<!# )</think(?:ing)?>", re.IGNORE
 _FENCE_OR_END = re.compile(rf"^[ \t]*(?P<fence>```|~~~)|{_THINK_END.pattern}", re.IGNORECASE | re.MULTILINE)
 _BOX_OR_BRACE = re.compile(r"\\(?:boxed|fbox|framebox)\s*\{|\\.|[{}]", re.DOTALL)
 _CONNECTS = re.compile(
-    r"(?:[\s$,;&]|\\(?:[,;!\s()\[\]]|quad\b|qquad\b|(?:text|mathrm)\s*\{\s*(?:and|or)\s*\})|and\b|or\b)*"
+    r"(?:[\s$,;&]|\\(?:[,;!\s()\[\]]|quad\b|qquad\b|(?:text|mathrm)\s*\{\s*(?:and|or)\s*\})|and\b|or\b|[A-Za-z](?:_\{?\w\}?)?\s*=)*"
 )
 _BESIDE, _MOST_BOXES = 60, 12  # characters between two boxes of one phrase; boxes of a phrase
 _BARE_BOX = re.compile(r"\\boxed(?:\s+|(?=\d))([^\s{}$\\]+)")

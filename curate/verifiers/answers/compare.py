@@ -17,7 +17,7 @@ from curate.verifiers.answers.relations import (
     unnamed,
 )
 from curate.verifiers.answers.scalars import same_value
-from curate.verifiers.answers.shapes import as_matrix, figures, point
+from curate.verifiers.answers.shapes import as_matrix, figures, number_sets, point
 from curate.verifiers.answers.units import PLAIN_DEGREE, Unit, unit
 
 _LONGEST = 60  # parts of a set that are matched with each other
@@ -114,6 +114,8 @@ class Comparison:
 
     # Containers.
     def _values(self, gold: Node, answer: Node) -> bool | None:
+        if number_sets(gold, answer):
+            return True
         if is_real_set(gold) or is_real_set(answer):
             return self._real_sets(gold, answer)
         if is_inequality(gold) and is_inequality(answer):
@@ -133,8 +135,6 @@ class Comparison:
         return self._amounts(gold, answer)
 
     def _real_sets(self, gold: Node, answer: Node) -> bool | None:
-        if {gold.kind, answer.kind} == {"reals", "sym"} and "R" in (gold.value, answer.value):
-            return True
         sides = [real_set(one) for one in (gold, answer)]
         written = [one.kind in ("rel", "list") for one in (gold, answer)]
         if written[0] != written[1] and self.policy.inequality == "distinct":

@@ -15,60 +15,67 @@ _CLOSE = 1e-25
 
 
 class Family(NamedTuple):
-    """The value that a whole number gives, which letter stands for that number, and the name given (`x`), if any.
+    """The values that a whole number gives, which letter stands for that number, and the name given (`x`), if any.
 
     `of_all`: all solutions were asked for, so that one number is not the answer; of a residue that may be asked.
     """
 
-    value: Node
+    values: tuple[Node, ...]
     parameter: str
     name: Node | None
     of_all: bool
 
 
 def family(node: Node) -> Family | None:
-    """What `node` says, if it is one value for each whole number."""
-    if node.kind != "list" or len(node.args) != 2:
+    """What `node` says, if it is values for each whole number."""
+    if node.kind != "list" or len(node.args) < 2:
         return None
-    value, member = node.args
+    *values, member = node.args
     if member.kind != "rel" or member.value != ("∈",) or member.args[1] != _WHOLE or member.args[0].kind != "sym":
         return None
     name = None
-    if value.kind == "rel" and value.value == ("=",) and value.args[0].kind == "sym":
-        name, value = value.args
+    if len(values) == 1 and values[0].kind == "rel" and values[0].value == ("=",) and values[0].args[0].kind == "sym":
+        name, value = values[0].args
+        values = list(value.args) if value.kind == "list" else [value]
     parameter = str(member.args[0].value)
-    if value.kind in ("rel", "list", "seq", "set") or parameter not in symbols(value):
+    if any(one.kind in ("rel", "list", "seq", "set") or parameter not in symbols(one) for one in values):
         return None
-    return Family(value, parameter, name, parameter != "ell")
+    return Family(tuple(values), parameter, name, parameter != "ell")
 
 
 def same_family(one: Family, other: Family) -> bool | None:
     """Whether two families hold the same numbers."""
     if one.name is not None and other.name is not None and one.name != other.name:
         return None
-    if same_value(one.value, substituted(other.value, other.parameter, Node("sym", (), one.parameter)), Policy()):
+    letter = Node("sym", (), one.parameter)
+    others = [substituted(value, other.parameter, letter) for value in other.values]
+    found = [[_same_numbers(value, against, one.parameter) for against in others] for value in one.values]
+    if len(others) == len(one.values) and all(True in row for row in (*found, *zip(*found, strict=True))):
         return True
-    lines = _line(one), _line(other)
-    if lines[0] is None or lines[1] is None:
+    return False if len(others) == len(one.values) == 1 and found == [[False]] else None
+
+
+def _same_numbers(one: Node, other: Node, parameter: str) -> bool | None:
+    if same_value(one, other, Policy()):
+        return True
+    line, other_line = _line(one, parameter), _line(other, parameter)
+    if line is None or other_line is None:
         return None
-    (start, step), (other_start, other_step) = lines[0], lines[1]
-    if (
-        same_value(step, other_step, Policy()) is False
-        and same_value(step, Node("-", (other_step,)), Policy()) is False
-    ):
+    (start, step), (other_start, other_step) = line, other_line
+    if all(same_value(step, sign, Policy()) is False for sign in (other_step, Node("-", (other_step,)))):
         return False
     apart = constant(Node("/", (Node("+", (start, Node("-", (other_start,)))), step)))
-    if apart is None:
+    if apart is None or abs(apart) > 1e6:
         return None
-    gap = abs(apart - round(float(apart))) if abs(apart) < 1e6 else None
-    return None if gap is None else True if gap < _CLOSE else False if gap > 1e-6 else None
+    gap = abs(apart - round(float(apart)))
+    return True if gap < _CLOSE else False if gap > 1e-6 else None
 
 
-def _line(one: Family) -> tuple[Node, Node] | None:
-    """The family's value at 0, and what it grows by; None unless it is a line through constants."""
-    if symbols(one.value) != {one.parameter}:
+def _line(value: Node, parameter: str) -> tuple[Node, Node] | None:
+    """The value at 0, and what it grows by; None unless it is a line through constants."""
+    if symbols(value) != {parameter}:
         return None
-    at = [substituted(one.value, one.parameter, number(place)) for place in range(4)]
+    at = [substituted(value, parameter, number(place)) for place in range(4)]
     steps = [Node("+", (high, Node("-", (low,)))) for low, high in pairwise(at)]
     straight = all(same_value(steps[0], step, Policy()) for step in steps[1:])
     return (at[0], steps[0]) if straight and same_value(steps[0], number(0), Policy()) is False else None

@@ -113,7 +113,7 @@ def _unit_text(reader: "Reader") -> str:
 
 def money(reader: "Reader", sign: str) -> Node:
     """The amount behind a sign of currency."""
-    amount = reader.power()
+    amount = reader.negative_or_power()
     if reader.value == r"\frac" and amount.kind == "num":
         amount = reader.beside(amount)
     return Node("qty", (amount,), _currency(sign))

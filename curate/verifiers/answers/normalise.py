@@ -99,7 +99,9 @@ _WRAPPER = re.compile(rf"\\(?:{_TEXT_COMMAND}|boxed)\s*\{{([^{{}}]*)\}}")
 _WHOLE = re.compile(rf"^(?:\\{_TEXT_COMMAND}\s*\{{([^{{}}]*)\}}|\{{([^{{}}]*)\}}|\(\s*(-?\d+(?:\.\d+)?)\s*\))$")
 _LOOSE_SPACE = re.compile(r" (?=\W)|(?<=\W) ")
 _DELIMITERS = (("$$", "$$"), ("\\[", "\\]"), ("\\(", "\\)"), ("$", "$"), ("**", "**"), ("`", "`"), ('"', '"'))
+_BRACE = re.compile(r"\\.|[{}]")
 _WORDS = re.compile(r"[A-Za-z]{3,}(?: [A-Za-z]+)*")
+_SEVERAL = re.compile(r"[A-Za-z]{2,}")
 _LETTER = re.compile(r"\(([A-Za-z])\)")
 # Escaped once too often: no line break stands before the name of a command.
 _DOUBLED = re.compile(
@@ -109,6 +111,7 @@ _DOUBLED = re.compile(
 _ROW_GAP = re.compile(r"\\\\\s*\[\s*-?[\d.]+\s*(?:pt|em|ex|mm|cm|in)\s*\]")
 _DOLLAR = re.compile(r"(?<!\\)\$")
 _LONGEST = 20_000  # characters cleaned; of a longer answer only its literal text counts
+_SHORT = 400  # characters of a text whose outer braces are looked for again and again
 
 
 def clean(text: str) -> str:
@@ -156,8 +159,20 @@ def _unwrap(text: str) -> str:
         inner = text[len(opener) : -len(closer)]
         if inner and text == opener + inner + closer and opener not in inner and closer not in inner:
             return inner.strip()
+    if text[:1] == "{" and text[-1:] == "}" and len(text) < _SHORT and _one_group(text):
+        return text[1:-1].strip()
     wrapped = _WHOLE.match(text)
     return next(part for part in wrapped.groups() if part is not None).strip() if wrapped else text
+
+
+def _one_group(text: str) -> bool:
+    """Whether the brace that opens the text is closed by the one that ends it."""
+    depth = 0
+    for brace in _BRACE.finditer(text):
+        depth += {"{": 1, "}": -1}.get(brace.group(), 0)
+        if not depth:
+            return brace.end() == len(text)
+    return False
 
 
 def opened(text: str) -> str:
@@ -173,4 +188,4 @@ def fold(text: str) -> str:
     if letter:
         return letter.group(1)
     # `Yes` is `yes`, but `AB` (a segment) is not `ab` (a product).
-    return text.casefold() if _WORDS.fullmatch(text) else text
+    return _SEVERAL.sub(lambda word: word.group().casefold(), text) if _WORDS.fullmatch(text) else text

@@ -40,3 +40,12 @@ def point(node: Node, other: Node) -> Node:
     named = name.kind == "sym" and name.value[:1].isupper() and place.kind == "seq" and place.value == "()"
     points = other.kind in ("seq", "matrix", "rel") or other.value == "call"
     return Node("rel", (name, place), ("=",)) if named and points else node
+
+
+def number_sets(one: Node, other: Node) -> bool:
+    r"""Whether they are one set of numbers, with a plain letter for `\mathbb{R}` on one side."""
+    letters = ["R" if node.kind == "reals" else node.value if node.kind == "sym" else "" for node in (one, other)]
+    marked = [node.kind == "reals" or str(node.value).startswith(r"\mathbb") for node in (one, other)]
+    return (
+        any(marked) and letters[0] != "" and letters[0].removeprefix(r"\mathbb") == letters[1].removeprefix(r"\mathbb")
+    )

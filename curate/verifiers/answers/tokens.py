@@ -165,6 +165,8 @@ def _text(raw: str, inner: str, spaced: bool) -> list[Token]:
         return [Token("n", written_number(inner), inner, spaced)]
     if re.fullmatch(r"[\d,. +*/=()-]*\d[\d,. +*/=()-]*", inner) or inner.startswith(("$", "\\$", "€", "£", "¥")):
         return tokenise(inner, grouped=True)[:-1]
+    if inner.endswith(","):
+        return [Token("w", inner.rstrip(", "), raw, spaced), Token("o", ",", ",")]
     return [Token("w", inner, raw, spaced)]
 
 

@@ -115,7 +115,7 @@ def same_words(gold: str, answer: str) -> bool | None:
             return None if _partly(one, other) or _one_ratio(one, other) else one == other
     member, opposite = _member(left), _member(right)
     if member and opposite and _MEMBERS[member] is _MEMBERS[opposite]:
-        return member == opposite
+        return _as_good(left, right, member) if member == opposite else False
     return None
 
 
@@ -175,6 +175,14 @@ def _member(text: str) -> str | None:
     if "neither" in words:
         return "neither"
     return found[0] if len(found) == 1 else None
+
+
+def _as_good(one: str, other: str, member: str) -> bool | None:
+    """Whether two phrases with one decisive word agree: `an odd function` and `odd`, not `point P` and `point Q`."""
+    rests = [[word for word in text.split() if word != member] for text in (one, other)]
+    if rests[0] == rests[1] or not (rests[0] and rests[1]):
+        return True if all(len(word) > 1 for rest in rests for word in rest) else None
+    return None
 
 
 def _time(text: str) -> tuple[int, ...] | None:
