@@ -82,7 +82,9 @@ async def test_canonical_solutions_pass(problems: list[dict[str, Any]], sandbox:
         rows.append(recorded(problem, {"body": body, "whole": whole, "fenced": fenced}[form], right=True))
     verdicts = await judge_all(Code(), rows, sandbox=sandbox)
     assert not disagreements(rows, verdicts)
-    assert sum(verdict.evidence.get("weaker", False) for verdict in verdicts) == 6  # tests with loops of their own
+    weaker = {row.name.split("/")[1].strip() for row, verdict in zip(rows, verdicts, strict=True)
+              if verdict.evidence.get("weaker")}  # fmt: skip
+    assert weaker == {"32", "33", "38", "44", "50", "53", "151"}  # loops of their own, or values that the program makes
 
 
 @pytest.mark.slow
