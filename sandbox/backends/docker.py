@@ -7,6 +7,7 @@ the cells that the zygote sets up inside it, without any privilege, keep tests f
 import asyncio
 import json
 import time
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -43,6 +44,7 @@ class Docker:
         self._workers = Workers(self._launch, count=workers)
         self._packages, self._container = packages, container or Wanted()
         self._client: APIClient | None = None
+        self._pool = uuid.uuid4().hex
         self._image = ""
         self._memory, self._processes = _MEMORY, _PROCESSES
         self._started: set[Container] = set()
@@ -56,6 +58,7 @@ class Docker:
             await off_loop(self._prepare, client)
             await self._workers.__aenter__()
         except BaseException:
+            await off_loop(engine.clear, client, self._pool)
             client.close()
             raise
         return self
@@ -75,6 +78,7 @@ class Docker:
     ) -> None:
         await self._workers.__aexit__(kind, error, trace)
         if self._client is not None:
+            await off_loop(engine.clear, self._client, self._pool)
             self._client.close()
 
     async def run(self, job: Job, limits: Limits) -> list[Facts]:
@@ -107,6 +111,7 @@ class Docker:
             engine.create,
             self._client,
             self._image,
+            pool=self._pool,
             memory=self._memory,
             processes=self._processes,
             runtime=self._container.runtime,

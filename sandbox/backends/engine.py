@@ -7,6 +7,7 @@ import platform
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 REPOSITORY = "veristill-sandbox"
 _LABEL = "veristill.sandbox"  # whose a container is: boot id, process id, start time of the process
+_POOL = "veristill.pool"  # which open sandbox of that process
 _ADDED = "/opt/veristill-packages"  # as boot.py looks for it
 _PROFILE = Path(__file__).parent / "seccomp.json"
 _BOOT = Path(__file__).parent / "boot.py"
@@ -129,8 +131,8 @@ def _with_packages(client: "APIClient", base: str, folder: Path) -> str:
     return done
 
 
-def create(client: "APIClient", base: str, *, memory: int, processes: int, runtime: str | None) -> str:
-    """Make a container, not started. `memory` is in bytes. Returns its id."""
+def create(client: "APIClient", base: str, *, pool: str, memory: int, processes: int, runtime: str | None) -> str:
+    """Make a container of a pool, not started. `memory` is in bytes. Returns its id."""
     host = client.create_host_config(
         network_mode="none",
         read_only=True,
@@ -158,7 +160,7 @@ def create(client: "APIClient", base: str, *, memory: int, processes: int, runti
         user="65534:65534",
         working_dir="/tmp",
         environment=ENVIRONMENT,
-        labels={_LABEL: owner()},
+        labels={_LABEL: owner(), _POOL: pool},
         network_disabled=True,
         stdin_open=True,
         host_config=host,
@@ -207,6 +209,16 @@ def sweep(client: "APIClient") -> None:
                 client.remove_container(one["Id"], force=True, v=True)
             except DockerException:  # another process was faster
                 continue
+
+
+def clear(client: "APIClient", pool: str) -> None:
+    """Remove what is left of a pool that ended: an engine that died may have made what it never told of."""
+    from docker.errors import DockerException
+
+    with suppress(DockerException, OSError):  # the engine is gone: the next sandbox sweeps
+        for one in client.containers(all=True, filters={"label": f"{_POOL}={pool}"}):
+            with suppress(DockerException):  # being removed already
+                client.remove_container(one["Id"], force=True, v=True)
 
 
 def _boot() -> str:

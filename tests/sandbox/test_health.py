@@ -13,6 +13,10 @@ from pathlib import Path
 import pytest
 
 from sandbox import Outcome, Program, Sandbox, SandboxError, Stdin
+from sandbox.backends import docker as docker_backend
+from sandbox.backends import engine
+from sandbox.backends.container import Container
+from sandbox.worker_loop import READY
 from tests.engine import Engine
 from tests.sandbox import inventory
 
@@ -120,6 +124,28 @@ async def test_an_engine_that_is_gone_is_trouble_of_ours_and_never_a_verdict(
     await gone(lambda: inventory.containers(own_engine))
 
 
+@pytest.mark.parametrize("sent", ["nothing", "half a job"])
+async def test_a_container_to_which_nobody_speaks_ends(
+    own_engine: Engine, monkeypatch: pytest.MonkeyPatch, sent: str
+) -> None:
+    """An engine that dies closes nothing: not before the first byte, not in the middle of a job."""
+    monkeypatch.setattr("sandbox.backends.engine.LEASE_S", 1.5)
+    client = engine.connect()
+    image = engine.ready_image(client, None, ())
+    name = engine.create(client, image, pool="p", memory=1 << 30, processes=64, runtime=None)
+    container = Container(client, name)
+    await container.start()
+    if sent == "half a job":
+        files = docker_backend._files()
+        await container.send(len(files).to_bytes(8, "big"), files)
+        assert await container.receive(8 + len(READY)) == len(READY).to_bytes(8, "big") + READY
+        await container.send((1000).to_bytes(8, "big"), b"half of it")
+    assert inventory.containers(own_engine)
+    await gone(lambda: inventory.containers(own_engine))
+    await container.reap()
+    client.close()
+
+
 HOST = """
 import asyncio
 from sandbox import Limits, Program, Sandbox, Stdin
@@ -151,7 +177,7 @@ async def test_what_a_dead_owner_never_started_is_removed(own_engine: Engine) ->
     script = (
         "import os, signal\nfrom sandbox.backends import engine\nclient = engine.connect()\n"
         "image = engine.ready_image(client, None, ())\n"
-        "print(engine.create(client, image, memory=1 << 30, processes=64, runtime=None), flush=True)\n"
+        "print(engine.create(client, image, pool='p', memory=1 << 30, processes=64, runtime=None), flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)

@@ -10,11 +10,12 @@ ROW = 60_000_000  # characters
 
 # Peak memory of reading, over what the process took before, in megabytes. The question is let go of, as ingest does.
 SCRIPT = """
-import resource, sys
+import re, sys
 from pathlib import Path
 from curate.plug import find
 
-def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def peak():  # of this program alone: ru_maxrss begins with what the parent had when it forked
+    return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) / 1024
 
 cls = find("curate.sources", sys.argv[1])
 source = cls(path=Path(sys.argv[2]), domain="code", columns={"tests": "test_cases"})
@@ -65,7 +66,7 @@ def test_large_rows_of_parquet(tmp_path: Path) -> None:
             writer.write_table(pa.table({"problem": [f"p{number}"], "test_cases": [cases]}))
     rows, longest, megabytes = measure("parquet", path)
     assert (rows, longest) == (3, len(cases))
-    assert megabytes < 5 * ROW / 1e6
+    assert megabytes < 6.5 * ROW / 1e6  # pyarrow holds about five copies while it decodes a value, we one
 
 
 def test_many_rows_take_no_more_than_few(tmp_path: Path) -> None:
