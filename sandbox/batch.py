@@ -44,7 +44,7 @@ def form(case: Case, entry: str | None) -> tuple[str, str]:
     """What tests of one job have in common: their kind, and the form of returned values."""
     if isinstance(case, Assert) and plan(case.code, entry):
         return "values", "python"
-    return case.kind, getattr(case, "equality", "json")
+    return case.kind, case.equality if isinstance(case, Call) else "json"
 
 
 def _job(

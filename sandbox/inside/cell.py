@@ -6,14 +6,17 @@ cell goes on then. So nothing passes from one test to the next.
 """
 
 import _signal  # type: ignore[import-not-found] # `signal` wraps it in enumerations that cost more than the calls
+import functools
+import gc
 import json
+import marshal
 import os
 import resource
-import secrets
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from types import CodeType
 from typing import NamedTuple, NoReturn
 
 from sandbox.inside import kernel
@@ -28,9 +31,19 @@ _SCRATCH_FLAGS = kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOATIME
 _STACK = 120 << 20  # bytes; the kernel leaves 128 MiB below the main stack, whatever the limit was at exec
 _FILES = 256  # open files
 _RESERVED = 4 << 30  # bytes of addresses on top of the memory limit: stacks that threads reserve and never touch
-_BETWEEN = 8  # calls from where the init goes from test to test to where a test's program starts
+_PAGE, _SMALL, _NO_FD, _SEEK_END = resource.getpagesize(), 1 << 15, 1 << 20, os.SEEK_END
+# By names of this module's: looking into another one writes to memory that forks share.
+_setrlimit, _dup2, _closerange, _exit = resource.setrlimit, os.dup2, os.closerange, os._exit
+_open, _close, _read, _pread, _pwrite, _lseek = os.open, os.close, os.read, os.pread, os.pwrite, os.lseek
+_BETWEEN = 7  # calls from where the init goes from test to test to where a test's program starts
 _SHARE_S = 0.25  # CPU seconds after which the host judges what there is, before more is spent
 _SHARE_BYTES = 16 << 20  # and bytes of output
+_CODE = 1 << 20  # bytes of a compiled program that the init reads for all tests; a longer one each test reads itself
+_A_MOMENT = kernel.pause(0.05)  # until what was killed has ended
+_LIMITED = (
+    resource.RLIMIT_AS, resource.RLIMIT_CPU, resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE, resource.RLIMIT_CORE,
+    resource.RLIMIT_NPROC, resource.RLIMIT_MEMLOCK, resource.RLIMIT_MSGQUEUE,
+)  # fmt: skip
 
 
 class CellError(Exception):
@@ -63,15 +76,16 @@ class Strict(NamedTuple):
     """Tests to run, each in a process of its own.
 
     `code` is a file in which the first test leaves the compiled program for the others, before any of it runs. `ready`
-    does in the init what all tests need. `body` runs one test by its number, the second time with True, and does not
-    return; `again` says of a report that the test must run a second time.
+    does in the init what all tests need. `body` runs one test by its number, the second time with True, with the
+    compiled program where the init has it, and does not return; `again` says of a report that the test must run a
+    second time.
     """
 
     limits: Limits
     source: bytes
     code: int
     ready: Callable[[], None]
-    body: Callable[[int, bool], NoReturn]
+    body: Callable[[int, bool, CodeType | None], NoReturn]
     again: Callable[[bytes], bool]
     stop_first: bool
 
@@ -97,7 +111,7 @@ def run(strict: Strict, desks: Sequence[Desk], confinement: Confinement) -> int:
         os.close(tell)
         for desk, (_, write_end) in zip(desks, proofs, strict=True):
             if write_end >= 0:
-                desk.number = secrets.token_hex(16)
+                desk.number = os.urandom(16).hex()
                 with suppress(BrokenPipeError):
                     os.write(write_end, desk.number.encode())
         facts = _read_all(told)
@@ -112,38 +126,47 @@ def run(strict: Strict, desks: Sequence[Desk], confinement: Confinement) -> int:
     return len(rows)
 
 
-def space(limits: Limits) -> int:
-    """Bytes of addresses for a test: on top of this process, its job included."""
-    return limits.memory + _RESERVED + own_pages(0) * resource.getpagesize()
+@functools.lru_cache(8)
+def limit(limits: Limits, addresses: int, others: int) -> list[kernel.Step]:
+    """To set the kernel's own limits; `others` processes are not the test's and count with it.
+
+    `addresses` are those of the process that a test is forked from, in pages: its limit comes on top.
+    """
+    most = (
+        limits.memory + _RESERVED + addresses * _PAGE,
+        int(limits.cpu_s) + 2,  # whole seconds; the watch is more exact and comes first
+        limits.output + 1,
+        _FILES,
+        0,
+        limits.processes + others,
+        0,
+        0,
+    )
+    hard_stack = _hard(resource.RLIMIT_STACK)  # stays: programs raise their own limit to it
+    steps: list[kernel.Step] = [(_setrlimit, (resource.RLIMIT_STACK, (min(_STACK, hard_stack), _told(hard_stack))))]
+    for what, wanted in zip(_LIMITED, most, strict=True):
+        one = min(wanted, _hard(what))
+        steps.append((_setrlimit, (what, (one, one))))
+    return steps
 
 
-def limit(limits: Limits, addresses: int, *, others: int) -> None:
-    """Set the kernel's own limits; `others` processes are not the test's and count with it."""
-    hard_stack = resource.getrlimit(resource.RLIMIT_STACK)[1]  # stays: programs raise their own limit to it
-    stack = _STACK if hard_stack == resource.RLIM_INFINITY else min(_STACK, hard_stack)
-    for what, most in (
-        (resource.RLIMIT_AS, addresses),
-        (resource.RLIMIT_CPU, int(limits.cpu_s) + 2),  # whole seconds; the watch is more exact and comes first
-        (resource.RLIMIT_FSIZE, limits.output + 1),
-        (resource.RLIMIT_NOFILE, _FILES),
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_NPROC, limits.processes + others),
-        (resource.RLIMIT_MEMLOCK, 0),
-        (resource.RLIMIT_MSGQUEUE, 0),
-    ):
-        hard = resource.getrlimit(what)[1]
-        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(what, (most, most))
-    resource.setrlimit(resource.RLIMIT_STACK, (stack, hard_stack))
+@functools.cache
+def _hard(what: int) -> int:
+    """The hard limit that this process has, and all that it forks begin with."""
+    hard = resource.getrlimit(what)[1]
+    return sys.maxsize if hard == resource.RLIM_INFINITY else hard
 
 
-def give_up(confinement: Confinement) -> None:
-    """Give up every capability, and the zygote's user where it is another."""
+def _told(hard: int) -> int:
+    return resource.RLIM_INFINITY if hard == sys.maxsize else hard
+
+
+@functools.lru_cache(1)
+def giving_up(confinement: Confinement) -> list[kernel.Step]:
+    """To give up every capability, and the zygote's user where it is another."""
     if confinement.apart:  # from root to another user: the kernel takes the capabilities
-        os.setresgid(NOBODY, NOBODY, NOBODY)
-        os.setresuid(NOBODY, NOBODY, NOBODY)
-    else:
-        kernel.drop_capabilities()
+        return [(os.setresgid, (NOBODY, NOBODY, NOBODY)), (os.setresuid, (NOBODY, NOBODY, NOBODY))]
+    return [kernel.no_capabilities()]
 
 
 @dataclass
@@ -153,8 +176,10 @@ class _Init:
     strict: Strict
     desks: Sequence[Desk]
     confinement: Confinement
-    changed: int = -1
-    usual: int = 0  # pages of memory that every test starts with
+    changed: kernel.Changes | None = None
+    code: CodeType | None = None
+    watch: Watch = field(init=False)
+    steps: list[kernel.Step] = field(init=False)
     rows: list[Ending] = field(default_factory=list)
 
     def main(self, tell: int) -> NoReturn:
@@ -178,9 +203,10 @@ class _Init:
         _write_all(program, self.strict.source)
         os.close(program)
         with suppress(OSError):  # none left of this user's: then every test has a cell of its own
-            self.changed = kernel.watch_folder("/tmp")
-        limit(self.strict.limits, space(self.strict.limits), others=0 if self.confinement.apart else 2)
-        self.usual = own_pages(1)
+            self.changed = kernel.Changes("/tmp")
+        addresses, usual = own_pages()
+        self.watch = Watch(usual, alone=False)
+        kernel.take(limit(self.strict.limits, addresses, 0 if self.confinement.apart else 2))
         self.confinement.test_filter.load()
 
     def _all(self) -> None:
@@ -188,81 +214,87 @@ class _Init:
         hear, say = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         sys.setrecursionlimit(1000 + depth() + _BETWEEN)  # programs go as deep as in an interpreter of their own
         self.strict.ready()
+        gc.freeze()  # what is here is no garbage: collections in tests need not look at it
         os.dup2(say, _SAY_FD, inheritable=False)
         os.dup2(self.strict.code, CODE_FD, inheritable=False)
+        self.steps = self._steps()
         for number, desk in enumerate(self.desks):
             ending = self._one(number, desk, hear, limits, again=False)
-            if desk.stdin is not None and self.strict.again(os.pread(desk.report, 64, 0)):
+            if desk.stdin is not None and self.strict.again(_pread(desk.report, 64, 0)):
                 for fd in (desk.stdout, desk.report):
                     os.ftruncate(fd, 0)
                 for fd in (desk.stdin, desk.stdout, desk.report):
                     os.lseek(fd, 0, os.SEEK_SET)
                 # What its first run spent is gone: a program may ask for this itself.
-                left = replace(limits, cpu_s=limits.cpu_s - ending.cpu_s)
+                left = limits._replace(cpu_s=limits.cpu_s - ending.cpu_s)
                 ending = self._one(number, desk, hear, left, again=True)
             self.rows.append(ending)
             spent += ending.cpu_s
-            written += os.fstat(desk.stdout).st_size + os.fstat(desk.report).st_size
-            failed = (ending.end, ending.code) != ("exit", 0)
-            if failed:
-                os.ftruncate(self.strict.code, 0)  # it may have been killed while it wrote
-            used_up = spent > _SHARE_S or written > _SHARE_BYTES
-            if (failed and self.strict.stop_first) or used_up or self._left_something():
+            written += _lseek(desk.stdout, 0, _SEEK_END) + _lseek(desk.report, 0, _SEEK_END)
+            failed = ending.code != 0 or ending.end != "exit"
+            if (failed and self.strict.stop_first) or spent > _SHARE_S or written > _SHARE_BYTES:
                 break
+            if self.changed is None or self.changed:
+                break
+            if self.code is None:
+                self._take_code(whole=not failed)
+
+    def _take_code(self, *, whole: bool) -> None:
+        """Read the program that the first test compiled before any line of it ran, unless that was killed meanwhile."""
+        if not whole:
+            os.ftruncate(self.strict.code, 0)
+            return
+        text = os.pread(self.strict.code, _CODE + 1, 0)
+        if 0 < len(text) <= _CODE:
+            self.code = marshal.loads(text)
+            gc.freeze()
 
     def _one(self, number: int, desk: Desk, hear: int, limits: Limits, *, again: bool) -> Ending:
-        self._lay_out(desk)
+        # A test's files lie where it will look for them: here it costs no copy. What it sets on one ends with it.
+        nothing = _open(os.devnull, os.O_RDWR)
+        take_files(nothing if desk.stdin is None else desk.stdin, desk.stdout, desk.report, nothing)
+        _dup2(nothing if desk.proof is None else desk.proof, PROOF_FD, False)
+        _close(nothing)
         if self.confinement.last_pid is not None:
-            os.pwrite(self.confinement.last_pid, b"1", 0)  # the test is process 2, as each one is
+            _pwrite(self.confinement.last_pid, b"1", 0)  # the test is process 2, as each one is
         child = kernel.fork()
         if child == 0:
-            self._test(number, again=again)
-        watch = Watch(child, limits, desk.stdout, self.usual, alone=False)
-        ending = watch.ending()
-        while watch.reap():
+            self._test(number, again)
+        ending = self.watch.ending(child, limits, desk.stdout)
+        while self.watch.reap():
             with suppress(ProcessLookupError):
                 os.kill(-1, _signal.SIGKILL)
-            _signal.sigtimedwait([_signal.SIGCHLD], 0.05)
+            kernel.await_child(_A_MOMENT)
         try:
-            said = os.read(hear, 500)
+            said = _read(hear, 500)
         except BlockingIOError:
             said = b""
         if said != b"c":
             raise CellError(said.decode(errors="replace") or "the test died before it was confined")
         return ending
 
-    def _lay_out(self, desk: Desk) -> None:
-        """Put a test's files where it will look for them: here, where it costs no copy of a page."""
-        nothing = os.open(os.devnull, os.O_RDWR)
-        take_files(nothing if desk.stdin is None else desk.stdin, desk.stdout, desk.report, nothing)
-        if desk.proof is None:
-            os.dup2(nothing, PROOF_FD, inheritable=False)
-        else:
-            os.dup2(desk.proof, PROOF_FD, inheritable=False)
-        os.close(nothing)
+    def _steps(self) -> list[kernel.Step]:
+        """How a test gives up what it has of the init, and says so."""
+        return [
+            *giving_up(self.confinement),
+            kernel.dumpable(True),  # /proc/self is the test's own, and the init may read its memory maps
+            (_signal.pthread_sigmask, (_signal.SIG_SETMASK, ())),
+            (os.write, (_SAY_FD, b"c")),
+            (os.close, (_SAY_FD,)),
+        ]
 
-    def _test(self, number: int, *, again: bool) -> NoReturn:
+    def _test(self, number: int, again: bool) -> NoReturn:
         """The process of a test. It tells the init that it is confined, or why it is not, and then is the program's."""
         try:
             try:
-                os.closerange(CODE_FD + 1, 1 << 20)
-                give_up(self.confinement)
-                kernel.set_dumpable(True)  # /proc/self is the test's own, and the init may read its memory maps
-                _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
+                _closerange(CODE_FD + 1 if self.code is None else CODE_FD, _NO_FD)
+                kernel.take(self.steps)
             except BaseException as error:
                 os.write(_SAY_FD, f"{type(error).__name__}: {error}".encode())
                 raise
-            os.write(_SAY_FD, b"c")
-            os.close(_SAY_FD)
-            self.strict.body(number, again)
+            self.strict.body(number, again, self.code)
         finally:
-            os._exit(1)
-
-    def _left_something(self) -> bool:
-        try:
-            return self.changed < 0 or bool(os.read(self.changed, 4096))
-        except BlockingIOError:
-            return False
+            _exit(1)
 
 
 def depth() -> int:
@@ -275,20 +307,19 @@ def depth() -> int:
 
 def take_files(stdin: int, stdout: int, report: int, nothing: int) -> None:
     """Put these descriptors, which are none of 0 to 6, where a program and its runner look for them."""
-    os.dup2(stdin, 0)
-    os.dup2(stdout, 1)
-    os.dup2(nothing, 2)
-    os.dup2(report, REPORT_FD, inheritable=False)
+    _dup2(stdin, 0)
+    _dup2(stdout, 1)
+    _dup2(nothing, 2)
+    _dup2(report, REPORT_FD, False)
 
 
 def content(fd: int, most: int) -> bytes:
     """The text of a file, cut one byte above `most`."""
-    size = min(os.fstat(fd).st_size, most + 1)
-    first = os.pread(fd, size, 0)
-    if len(first) == size:
+    first = _pread(fd, min(_SMALL, most + 1), 0)
+    if len(first) < _SMALL:
         return first
     parts, at = [first], len(first)
-    while at < size and (part := os.pread(fd, min(1 << 24, size - at), at)):
+    while at <= most and (part := _pread(fd, min(1 << 24, most + 1 - at), at)):
         parts.append(part)
         at += len(part)
     return b"".join(parts)

@@ -7,7 +7,8 @@ import ctypes
 import os
 import platform
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
 
 _libc = ctypes.CDLL(None, use_errno=True)
 # PyDLL keeps the interpreter lock during the call: a process that is copied here must find it held in the copy.
@@ -35,6 +36,24 @@ _ADDR_NO_RANDOMIZE = 0x0040000  # linux/personality.h
 _SYS_OPEN_TREE, _SYS_MOVE_MOUNT, _SYS_MOUNT_SETATTR = 428, 429, 442
 _SYS_CLONE, _SYS_PIVOT_ROOT = {"x86_64": (56, 155), "aarch64": (220, 41)}.get(platform.machine(), (-1, -1))
 _SIGCHLD = 17
+_P_ALL = 0  # sys/wait.h
+_CHILD = struct.pack("@16Q", 1 << (_SIGCHLD - 1), *[0] * 15)  # a sigset_t
+_waited = ctypes.create_string_buffer(256)  # a status and a struct rusage, or a siginfo_t
+_told = struct.Struct("@i4x5l")
+_status_at, _usage_at = (ctypes.c_void_p(ctypes.addressof(_waited) + at) for at in (0, 8))
+# By names of this module's: looking into another one writes to memory that forks share.
+_fork, _wait4, _waitid, _sigtimedwait = _locked.fork, _locked.wait4, _locked.waitid, _locked.sigtimedwait
+
+
+Step = tuple[Callable[..., Any], tuple[Any, ...]]  # a call, and what it is called with
+
+
+def take(steps: Iterable[Step]) -> None:
+    """Make calls that were listed before: of a child that has just been forked this touches the least memory."""
+    for act, given in steps:
+        if act(*given) == -1:
+            number = ctypes.get_errno()
+            raise OSError(number, f"{getattr(act, '__name__', act)}: {os.strerror(number)}")
 
 
 def _done(result: int, call: str) -> int:
@@ -56,13 +75,19 @@ def fork_into(flags: int) -> int:
 
 def fork() -> int:
     """Fork without Python's at-fork work, which costs more than the fork itself; this process must have one thread."""
-    return _done(_locked.fork(), "fork")
+    child: int = _fork()
+    return child if child >= 0 else _done(child, "fork")
+
+
+def mounting(source: str, target: str, kind: str, flags: int, data: str = "") -> Step:
+    """To mount a file system of the named kind; `data` holds its own options."""
+    return _libc.mount, (source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), data.encode())
 
 
 def mount(source: str, target: str, kind: str, flags: int, data: str = "") -> None:
-    """Mount a file system of the named kind; `data` holds its own options."""
-    result = _libc.mount(source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), data.encode())
-    _done(result, f"mount {kind} on {target}")
+    """Mount a file system; see `mounting`."""
+    act, given = mounting(source, target, kind, flags, data)
+    _done(act(*given), f"mount {kind} on {target}")
 
 
 def private_mounts() -> None:
@@ -99,9 +124,15 @@ def enter_root(root: str) -> None:
     os.chdir("/")
 
 
+def dumpable(on: bool) -> Step:
+    """To set whether other processes of the same user may look into this one."""
+    return _libc.prctl, (_PR_SET_DUMPABLE, int(on), 0, 0, 0)
+
+
 def set_dumpable(on: bool) -> None:
-    """Whether other processes of the same user may look into this one."""
-    _done(_libc.prctl(_PR_SET_DUMPABLE, int(on), 0, 0, 0), "prctl(PR_SET_DUMPABLE)")
+    """Set whether other processes of the same user may look into this one."""
+    act, given = dumpable(on)
+    _done(act(*given), "prctl(PR_SET_DUMPABLE)")
 
 
 def no_new_privileges() -> None:
@@ -116,9 +147,57 @@ def bound_capabilities() -> None:
     _libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
 
 
-def drop_capabilities() -> None:
-    """Give up every capability, for ever."""
-    _done(_libc.capset(_CAPABILITY_HEADER, _NO_CAPABILITIES), "capset")
+def no_capabilities() -> Step:
+    """To give up every capability, for ever."""
+    return _libc.capset, (_CAPABILITY_HEADER, _NO_CAPABILITIES)
+
+
+class Changes:
+    """Whether anything in a folder, or the folder itself, has changed since this was made."""
+
+    def __init__(self, path: str) -> None:
+        self._fd = _done(_libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC), "inotify_init1")
+        _done(_libc.inotify_add_watch(self._fd, path.encode(), ctypes.c_uint32(_CHANGES)), "inotify_add_watch")
+        self._told = ctypes.create_string_buffer(4096)
+
+    def __bool__(self) -> bool:
+        return bool(_locked.read(self._fd, self._told, 4096) > 0)
+
+
+class Ended(NamedTuple):
+    """A child that was waited for: the status as wait(2) has it, seconds of CPU time, and KiB of memory at most."""
+
+    child: int
+    status: int
+    cpu_s: float
+    largest: int
+
+
+def wait(child: int) -> Ended | None:
+    """Wait for a child that has ended (-1: any); None where none has.
+
+    Python's own `wait4` makes objects of all that the kernel tells, and imports a module for it.
+    """
+    pid = _wait4(child, _status_at, os.WNOHANG, _usage_at)
+    if pid <= 0:
+        return None
+    status, user, user_us, system, system_us, largest = _told.unpack_from(_waited)
+    return Ended(pid, status, user + system + (user_us + system_us) / 1e6, largest)
+
+
+def has_child() -> bool:
+    """Whether this process has a child that it has not waited for, ended or not."""
+    return bool(_waitid(_P_ALL, 0, _waited, os.WEXITED | os.WNOHANG | os.WNOWAIT) == 0)
+
+
+def pause(seconds: float) -> ctypes.Array[ctypes.c_char]:
+    """A time for `await_child`."""
+    return ctypes.create_string_buffer(struct.pack("@ll", int(seconds), int(seconds % 1 * 1e9)))
+
+
+def await_child(most: ctypes.Array[ctypes.c_char]) -> None:
+    """Wait for SIGCHLD, which must be blocked."""
+    _sigtimedwait(_CHILD, None, most)
 
 
 class Filter:
@@ -129,16 +208,14 @@ class Filter:
         self._code = ctypes.create_string_buffer(program, len(program))
         self._given = struct.pack("@HP", len(program) // 8, ctypes.addressof(self._code))
 
+    def loading(self) -> Step:
+        """To install it in this process and all that it will fork."""
+        return _libc.prctl, (_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, self._given, 0, 0)
+
     def load(self) -> None:
-        """Install it in this process and all that it will fork."""
-        _done(_libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, self._given, 0, 0), "prctl(PR_SET_SECCOMP)")
-
-
-def watch_folder(path: str) -> int:
-    """A descriptor that has something to read once anything in the folder, or the folder itself, has changed."""
-    fd = _done(_libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC), "inotify_init1")
-    _done(_libc.inotify_add_watch(fd, path.encode(), ctypes.c_uint32(_CHANGES)), "inotify_add_watch")
-    return fd
+        """Install it; see `loading`."""
+        act, given = self.loading()
+        _done(act(*given), "prctl(PR_SET_SECCOMP)")
 
 
 def load_filter(program: bytes) -> None:

@@ -9,6 +9,7 @@ by a number that the host's side of the cell made up and that is read here when 
     ["missing", module]  ["no entry", name]  ["not json", type]  ["bad test", text]  ["prelude", name]
 """
 
+import _thread
 import atexit
 import builtins
 import gc
@@ -22,7 +23,7 @@ import threading
 import types
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from sandbox.inside import streams
 from sandbox.inside.cell import CODE_FD, PROGRAM, PROOF_FD, REPORT_FD
@@ -31,6 +32,8 @@ from sandbox.inside.value import plain as _plain
 
 # The program may patch any module: what the runner needs later, it holds by its own name from the start.
 _eval, _pread, _fstat = eval, os.pread, os.fstat
+_threads: Callable[[], int] = _thread._count
+_at_end_of_threads: list[Any] = threading._threading_atexits  # type: ignore[attr-defined] # of concurrent.futures
 _compile, _exec, _exit, _dumps, _pwrite, _truncate = compile, exec, os._exit, json.dumps, os.pwrite, os.ftruncate
 _set_digits, _read, _collect, _objects, _ref = (
     sys.set_int_max_str_digits,
@@ -46,45 +49,43 @@ _BUILT_IN = frozenset(name for name in vars(builtins) if not name.startswith("__
 _AT_THE_END = re.compile(
     r"__del__|yield|open|IO|\bio\b|finalize|weakref|wrap|Wrapper|exec|eval|__import__|importlib|getattr"
 )
+STREAMS = ("stdin", "stdout", "stderr", "argv")  # of the prelude's `from sys import *`: with the test's own
 _TEXT = 400  # characters of an exception's text
-_STARRED = (
-    *("string", "re", "datetime", "collections", "heapq", "bisect", "copy", "math", "random", "statistics"),
-    *("itertools", "functools", "operator", "io", "sys", "json", "typing"),
-)
 
 Report = list[Any]
+Code = types.CodeType | None
 
 
-def prelude() -> dict[str, Any]:
-    """What programs of competitive programming take for granted, as the LiveCodeBench runner gives it.
+class Source(NamedTuple):
+    """A program: its text, and whether something of it may write only when it dies."""
 
-    What is built in already keeps its meaning: `pow` is not `math.pow`.
-    """
-    names: dict[str, Any] = {}
-    for module in _STARRED:
-        _exec(f"from {module} import *", names)
-    _exec(f"import {', '.join(_STARRED)}", names)
-    own = vars(builtins)
-    return {name: value for name, value in names.items() if name not in own and name != "__builtins__"}
+    text: str
+    lives_on: bool
 
 
-def script(source: str, names: Mapping[str, Any], *, given: bool) -> NoReturn:
+def read(text: str) -> Source:
+    """What all tests of a program need to know of it."""
+    return Source(text, _AT_THE_END.search(text) is not None)
+
+
+def script(source: Source, code: Code, names: Mapping[str, Any], *, given: bool) -> NoReturn:
     """Run the program as `python program.py` would, its end included, and end the process with its exit code.
 
     `given`: with the prelude's `names` built in. Else a program that ends for want of one of them reports it.
     """
     stdout = sys.stdout
-    code = _compiled(source)
+    code = _compiled(source, code)
     if given:
         give(names)
     else:
         _note_missing(names)
     status, report = run_main(code, {} if given else names)
     try:  # as the interpreter ends: wait for threads, call exit functions, flush, free everything
-        threading._shutdown()  # type: ignore[attr-defined]
+        if _threads() or _at_end_of_threads:
+            threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()
         streams.flush_standard()
-        if _AT_THE_END.search(source):
+        if source.lives_on:
             streams.free_main()
             streams.flush_files()
         streams.flush_own(stdout)  # type: ignore[arg-type]
@@ -109,7 +110,7 @@ def run_main(code: types.CodeType, missing: Mapping[str, Any]) -> tuple[int, Rep
 def give(names: Mapping[str, Any]) -> None:
     """Build the prelude's names in."""
     vars(builtins).update(names)
-    for stream in ("stdin", "stdout", "stderr", "argv"):  # the prelude's `from sys import *`, with the test's own
+    for stream in STREAMS:
         setattr(builtins, stream, getattr(sys, stream))
 
 
@@ -129,9 +130,9 @@ def _note_missing(names: Mapping[str, Any]) -> None:
     threading.excepthook = hook
 
 
-def call(source: str, entry: str, args: bytes, form: str) -> NoReturn:
+def call(source: Source, code: Code, entry: str, args: bytes, form: str) -> NoReturn:
     """Define the program, call its `entry` (of `class Solution`, or else of the module) and report the value."""
-    code = _compiled(source)
+    code = _compiled(source, code)
     module = new_module("program")
     try:
         _exec(code, module.__dict__)
@@ -144,7 +145,7 @@ def call(source: str, entry: str, args: bytes, form: str) -> NoReturn:
     _leave(0, value_of(value, form))
 
 
-def asserts(source: str, test: str, entry: str | None, names: Mapping[str, Any]) -> NoReturn:
+def asserts(source: Source, code: Code, test: str, entry: str | None, names: Mapping[str, Any]) -> NoReturn:
     """Define the program, then run the test's statements with its names; prove it after the last of them.
 
     The statements get the prelude's modules and classes, not its functions: `operator.add` is nobody's answer to a
@@ -155,7 +156,7 @@ def asserts(source: str, test: str, entry: str | None, names: Mapping[str, Any])
         check = _compile(test, TEST, "exec", dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         _leave(1, ["bad test", _text(error)])
-    code = _compiled(source)
+    code = _compiled(source, code)
     give(names)
     module = new_module("program")
     try:
@@ -166,12 +167,12 @@ def asserts(source: str, test: str, entry: str | None, names: Mapping[str, Any])
     _leave(0, ["end", _read(PROOF_FD, 64).decode()])
 
 
-def values(source: str, test: str, entry: str | None, names: Mapping[str, Any]) -> NoReturn:
+def values(source: Source, code: Code, test: str, entry: str | None, names: Mapping[str, Any]) -> NoReturn:
     """Define the program, then report the values of the test's expressions (a JSON list), up to one that raises."""
     texts = json.loads(test)
     plain = _plain_names(names)
     codes = [_compile(text, TEST, "eval", dont_inherit=True) for text in texts]
-    code = _compiled(source)
+    code = _compiled(source, code)
     give(names)
     module = new_module("program")
     found: list[Any] = []
@@ -211,18 +212,22 @@ def _names(code: types.CodeType) -> Iterator[str]:
             yield from _names(constant)
 
 
-def _compiled(source: str) -> types.CodeType:
-    """The program's code: compiled by the first test that comes to it, read by the others of its cell.
+def _compiled(source: Source, code: Code) -> types.CodeType:
+    """The program's code: compiled by the first test that comes to it, and left in a file for the others of its cell.
 
-    No line of the program has run yet, and none will run with the file of the code open.
+    No line of the program has run yet, and none will run with the file of the code open. `code` is what was read from
+    it before.
     """
+    if code is not None:
+        return code
     text = _pread(CODE_FD, _fstat(CODE_FD).st_size, 0)
-    code: types.CodeType = marshal.loads(text) if text else compiled(source)
+    code = marshal.loads(text) if text else compiled(source.text)
     if not text:
         text, at = marshal.dumps(code), 0
         while at < len(text):
             at += _pwrite(CODE_FD, text[at:], at)
     os.close(CODE_FD)
+    assert code is not None
     return code
 
 

@@ -97,11 +97,6 @@ def _op(code: int, value: int, yes: int = 0, no: int = 0) -> bytes:
     return struct.pack("=HBBI", code, yes, no, value)
 
 
-def _when(number: int, *then: bytes) -> list[bytes]:
-    """Run `then`, which must end in a return, if it is this call."""
-    return [_op(_JUMP_EQUAL, number, no=len(then)), *then]
-
-
 def assemble(machine: str, layer: str = "zygote") -> bytes:
     """The filter of a layer (`zygote`, `test`, `shared`) for `machine` (as `platform.machine()` says).
 
@@ -110,52 +105,77 @@ def assemble(machine: str, layer: str = "zygote") -> bytes:
     arch = _AUDIT_ARCH[machine]
     column = list(_AUDIT_ARCH).index(machine)
     code = [_op(_LOAD, _AT_ARCH), _op(_JUMP_EQUAL, arch, yes=1), _op(_RETURN, _KILL), _op(_LOAD, _AT_NR)]
-    code += {"zygote": _of_zygote, "test": _of_test, "shared": _of_shared}[layer](column)
-    return b"".join([*code, _op(_RETURN, _ALLOW)])
+    rules = {"zygote": _of_zygote, "test": _of_test, "shared": _of_shared}[layer](column)
+    return b"".join([*code, *_search(_ranges(rules))])
 
 
-def _refuse(calls: Iterable[tuple[int | None, int | None]], column: int, answer: bytes) -> list[bytes]:
-    numbers = [number for call in calls if (number := call[column]) is not None]
-    return [part for number in numbers for part in _when(number, answer)]
+_Code = tuple[bytes, ...]  # it ends in a return
+_Rules = dict[int, _Code]  # by number of the call; what has no rule is allowed
 
 
-def _of_zygote(column: int) -> list[bytes]:
+def _ranges(rules: _Rules) -> list[tuple[int, _Code]]:
+    """The first number of each range of calls that are treated alike, and how."""
+    found: list[tuple[int, _Code]] = [(0, (_op(_RETURN, _ALLOW),))]
+    for number in sorted({*rules, *(number + 1 for number in rules)} - {_NEWEST + 2}):
+        code = rules.get(number, (_op(_RETURN, _ALLOW),))
+        if code != found[-1][1]:
+            found.append((number, code))
+    return found
+
+
+def _search(ranges: list[tuple[int, _Code]]) -> list[bytes]:
+    """Find the range by halves: the kernel goes through a filter for every call that there is when it is loaded."""
+    if len(ranges) == 1:
+        return list(ranges[0][1])
+    middle = len(ranges) // 2
+    lower, upper = _search(ranges[:middle]), _search(ranges[middle:])
+    return [_op(_JUMP_AT_LEAST, ranges[middle][0], no=len(upper)), *upper, *lower]
+
+
+def _all(calls: Iterable[tuple[int | None, int | None]], column: int, answer: bytes) -> _Rules:
+    return {number: (answer,) for call in calls if (number := call[column]) is not None}
+
+
+def _of_zygote(column: int) -> _Rules:
     refuse, nothing = _op(_RETURN, _ERRNO | errno.EPERM), _op(_RETURN, _ERRNO)
     missing, allow = _op(_RETURN, _ERRNO | errno.ENOSYS), _op(_RETURN, _ALLOW)
-    code = [_op(_JUMP_AT_LEAST, _NEWEST + 1, no=1), missing]
+    rules = _all(_REFUSED.values(), column, refuse)
+    rules[_NEWEST + 1] = (missing,)  # and all above
     # A pair of connected sockets reaches nobody; asyncio and multiprocessing are built on it.
-    family = _op(_LOAD, _AT_ARG0)
-    code += _when(_SOCKETPAIR[column], family, _op(_JUMP_EQUAL, _AF_UNIX, no=1), allow, refuse)
+    rules[_SOCKETPAIR[column]] = (_op(_LOAD, _AT_ARG0), _op(_JUMP_EQUAL, _AF_UNIX, no=1), allow, refuse)
     # Setting what SIGCHLD does has no effect: the kernel forgets the CPU time of children whose parent ignores it.
     is_child = [_op(_LOAD, _AT_ARG0), _op(_JUMP_EQUAL, _SIGCHLD, no=4)]
     asks_only = [_op(_LOAD, _AT_ARG1), _op(_JUMP_EQUAL, 0, no=3), _op(_LOAD, _AT_ARG1 + 4), _op(_JUMP_EQUAL, 0, no=1)]
-    code += _when(_SIGACTION[column], *is_child, *asks_only, allow, nothing)
+    rules[_SIGACTION[column]] = (*is_child, *asks_only, allow, nothing)
     # The priority that this process has already: `os.nice(0)` asks so.
     usual = os.getpriority(os.PRIO_PROCESS, 0) & 0xFFFFFFFF
-    code += _when(_SETPRIORITY[column], _op(_LOAD, _AT_ARG2), _op(_JUMP_EQUAL, usual, no=1), allow, refuse)
+    rules[_SETPRIORITY[column]] = (_op(_LOAD, _AT_ARG2), _op(_JUMP_EQUAL, usual, no=1), allow, refuse)
     # Flags of files last, and nothing tells of their change.
-    asked = [_op(_LOAD, _AT_ARG1), _op(_JUMP_EQUAL, _SETFLAGS, yes=1), _op(_JUMP_EQUAL, _FSSETXATTR, no=1)]
-    code += _when(_IOCTL[column], *asked, refuse, allow)
+    asked = (_op(_LOAD, _AT_ARG1), _op(_JUMP_EQUAL, _SETFLAGS, yes=1), _op(_JUMP_EQUAL, _FSSETXATTR, no=1))
+    rules[_IOCTL[column]] = (*asked, refuse, allow)
     # Only of itself: the init of a cell is another process of the same user where there is but one user.
     for number in (_PRLIMIT[column], _SETAFFINITY[column]):
-        code += _when(number, _op(_LOAD, _AT_ARG0), _op(_JUMP_EQUAL, 0, no=1), allow, refuse)
-    return code + _refuse(_REFUSED.values(), column, refuse)
+        rules[number] = (_op(_LOAD, _AT_ARG0), _op(_JUMP_EQUAL, 0, no=1), allow, refuse)
+    return rules
 
 
-def _of_test(column: int) -> list[bytes]:
+def _of_test(column: int) -> _Rules:
     refuse, allow = _op(_RETURN, _ERRNO | errno.EPERM), _op(_RETURN, _ALLOW)
+    rules = _all(_REFUSED_TO_TESTS.values(), column, refuse)
     # clone3 keeps its flags in memory, where a filter cannot look; libc falls back to clone.
-    code = _when(_CLONE3[column], _op(_RETURN, _ERRNO | errno.ENOSYS))
-    code += _when(_CLONE[column], _op(_LOAD, _AT_ARG0), _op(_JUMP_BITS, _NEW_NAMESPACES, no=1), refuse, allow)
-    return code + _refuse(_REFUSED_TO_TESTS.values(), column, refuse)
+    rules[_CLONE3[column]] = (_op(_RETURN, _ERRNO | errno.ENOSYS),)
+    rules[_CLONE[column]] = (_op(_LOAD, _AT_ARG0), _op(_JUMP_BITS, _NEW_NAMESPACES, no=1), refuse, allow)
+    return rules
 
 
-def _of_shared(column: int) -> list[bytes]:
+def _of_shared(column: int) -> _Rules:
     kill, allow = _op(_RETURN, _KILL), _op(_RETURN, _ALLOW)
+    rules = _all(_FATAL.values(), column, kill) | _all(
+        _REFUSED_TO_TESTS.values(), column, _op(_RETURN, _ERRNO | errno.EPERM)
+    )
     asks_only = [_op(_LOAD, _AT_ARG2), _op(_JUMP_EQUAL, 0, no=3), _op(_LOAD, _AT_ARG2 + 4), _op(_JUMP_EQUAL, 0, no=1)]
-    code = _when(_PRLIMIT[column], *asks_only, allow, kill)
+    rules[_PRLIMIT[column]] = (*asks_only, allow, kill)
     for call, flags in ((_OPEN, _AT_ARG1), (_OPENAT, _AT_ARG2)):
         if (number := call[column]) is not None:
-            code += _when(number, _op(_LOAD, flags), _op(_JUMP_BITS, _TO_WRITE, no=1), kill, allow)
-    code += _refuse(_FATAL.values(), column, kill)
-    return code + _refuse(_REFUSED_TO_TESTS.values(), column, _op(_RETURN, _ERRNO | errno.EPERM))
+            rules[number] = (_op(_LOAD, flags), _op(_JUMP_BITS, _TO_WRITE, no=1), kill, allow)
+    return rules

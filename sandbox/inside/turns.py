@@ -28,12 +28,13 @@ SIZE = struct.Struct("!Q")
 _SHARE_S = 0.25  # CPU seconds after which another process goes on, so that a slow program still has its whole limit
 _REPEATED_S = 0.02  # of the first test, which runs twice: a longer one has the process to itself instead
 _SHARE_BYTES = 8 << 20  # and bytes of output
+_SEEK_SET, _SEEK_END = os.SEEK_SET, os.SEEK_END
 _BETWEEN = 3  # calls from here to where a script starts, less the one that asks
 # Renewing the state of random numbers costs as much as a small test.
 _RANDOM = re.compile("rand|shuffle|choice|sample|uniform|gauss|seed")
 _stream = streams.stream
 _exec, _exit, _clock, _dumps, _pwrite, _loads = exec, os._exit, time.process_time, json.dumps, os.pwrite, marshal.loads
-_dup2, _seek, _truncate, _fstat = os.dup2, os.lseek, os.ftruncate, os.fstat
+_dup2, _seek, _truncate, _set_depth = os.dup2, os.lseek, os.ftruncate, sys.setrecursionlimit
 
 
 def scripts(source: str, tests: Sequence[bytes], names: Mapping[str, Any]) -> NoReturn:
@@ -43,20 +44,20 @@ def scripts(source: str, tests: Sequence[bytes], names: Mapping[str, Any]) -> No
     reached = at = 0
     for number, text in enumerate(tests):
         _input(text)
-        _seek(STDOUT_FD, reached, os.SEEK_SET)
+        _seek(STDOUT_FD, reached, _SEEK_SET)
         state.restore()
         status, report = _run(code, names)
         if report and report[0] == "prelude" and number == 0:  # as a test of its own, it starts again with these
             _truncate(STDOUT_FD, reached)
             _input(text)
-            _seek(STDOUT_FD, reached, os.SEEK_SET)
+            _seek(STDOUT_FD, reached, _SEEK_SET)
             state.restore()
             state.give(names)
             names = {}
             status, report = _run(code, names)
         if status or report:
             _exit(1)
-        reached = _fstat(STDOUT_FD).st_size
+        reached = _seek(STDOUT_FD, 0, _SEEK_END)
         at += _pwrite(REPORT_FD, SIZE.pack(reached), at)
         if _clock() > (_SHARE_S if number else _REPEATED_S) or reached > _SHARE_BYTES:
             break
@@ -66,17 +67,19 @@ def scripts(source: str, tests: Sequence[bytes], names: Mapping[str, Any]) -> No
 def calls(source: str, entry: str, tests: Sequence[bytes], names: Mapping[str, Any], form: str) -> NoReturn:
     """Define the program afresh for each list of arguments, and call its `entry` with it.
 
-    What it keeps in its own names would help a later call: a memo saves it the depth that it may not go to.
+    What it keeps in its own names would help a later call: a memo saves it the depth that it may not go to. `names` are
+    those built in, the prelude's among them.
     """
     code = runner.compiled(source)
     state = _State(source)
     _input(b"")
     state.restore()
-    state.give(names)
+    built_in = state.built_in(names)
     at = 0
     for number, text in enumerate(tests):
-        sys.setrecursionlimit(state.depth)
+        _set_depth(state.depth)
         module = runner.new_module("program")
+        module.__dict__["__builtins__"] = built_in
         _exec(code, module.__dict__)
         function = runner.entry_of(module, entry)
         if function is None:
@@ -107,6 +110,18 @@ class _State:
         runner.give(names)
         self._builtins = dict(vars(builtins)) if self._patches else {}  # to copy it touches much memory
 
+    def built_in(self, names: Mapping[str, Any]) -> Any:
+        """What a module gets as its `__builtins__`: these names, since adding them to Python's own takes long.
+
+        A program that changes what is built in, or may, gets them there nevertheless.
+        """
+        if self._patches:
+            self.give(names)
+            return builtins
+        for stream in runner.STREAMS:
+            names[stream] = getattr(sys, stream)  # type: ignore[index]
+        return names
+
     def restore(self) -> None:
         sys.stdin = sys.__stdin__ = _stream(0, "r")  # type: ignore[misc]
         sys.stdout = sys.__stdout__ = _stream(1, "w")  # type: ignore[misc]
@@ -115,7 +130,7 @@ class _State:
         sys.path[:] = self._path
         if self._random:
             random.seed(0)
-        sys.setrecursionlimit(self.depth)
+        _set_depth(self.depth)
         sys.settrace(None)
         gc.enable()
         if self._patches and vars(builtins) != self._builtins:
@@ -145,6 +160,6 @@ def _input(text: bytes) -> None:
     at = 0
     while at < len(text):
         at += _pwrite(STDIN_FD, text[at : at + (1 << 24)] if len(text) > 1 << 24 else text, at)
-    _seek(STDIN_FD, 0, os.SEEK_SET)
+    _seek(STDIN_FD, 0, _SEEK_SET)
     _dup2(STDIN_FD, 0)
     _dup2(STDOUT_FD, 1)

@@ -1,22 +1,23 @@
 """Watches one test, or the tests that share a process, from outside: limits, and the end as the kernel tells it."""
 
-import _signal  # type: ignore[import-not-found] # `signal` wraps it in enumerations that cost more than the calls
 import os
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import NamedTuple
 
-_LOOK_S = 0.025  # between two looks at a running test
-_CLOSE_LOOK_S = 0.005  # and at one that uses half its memory: a fast one fills some 20 MB meanwhile
+from sandbox.inside import kernel
+
+_LOOK = kernel.pause(0.025)  # between two looks at a running test
+_CLOSE_LOOK = kernel.pause(0.005)  # and at one that uses half its memory: a fast one fills some 20 MB meanwhile
 _DISK_SHARE = 0.1  # of the time it waits for a disk is idle: the machine's doing mostly, but vfork can wait so for ever
 _TICK_S = 1.0 / os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-_CHILD = [_signal.SIGCHLD]
+# By a name of this module's: looking into another one writes to memory that forks share.
+_await_child, _wait, _has_child = kernel.await_child, kernel.wait, kernel.has_child
+_pread, _clock = os.pread, time.monotonic
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(NamedTuple):
     """Of one test with all its processes. `memory` and `output` are bytes; `idle_s` is time in which nothing ran."""
 
     cpu_s: float
@@ -40,62 +41,62 @@ class Ending(NamedTuple):
 
 
 class Watch:
-    """One child of this process, and in an init whatever else is in its pid namespace.
+    """Children of this process, one after the other, and in an init whatever else is in its pid namespace.
 
     SIGCHLD must be blocked here. `usual` is the memory, in pages, that every fork of this process starts with.
     """
 
-    def __init__(self, child: int, limits: Limits, stdout: int, usual: int, *, alone: bool) -> None:
-        self._child, self._limits, self._stdout, self._usual, self._alone = child, limits, stdout, usual, alone
-        self._started = time.monotonic()
-        self._cpu_s = self._largest = 0.0  # of what was reaped: seconds, and KiB of the largest
-        self._end: tuple[str, int] | None = None
+    def __init__(self, usual: int, *, alone: bool) -> None:
+        self._usual, self._alone = usual, alone
 
-    def ending(self) -> Ending:
+    def ending(self, child: int, limits: Limits, stdout: int) -> Ending:
         """Wait for the child's end, or for the limit that it passes; reap whatever is orphaned meanwhile.
 
         What still lives then is the caller's to kill.
         """
-        looked, idle, cpu_before, pages = self._started, 0.0, 0.0, 0
-        pause, over = _LOOK_S, None
+        self._child, self._limits, self._stdout = child, limits, stdout
+        self._cpu_s = self._largest = 0.0  # of what was reaped: seconds, and KiB of the largest
+        self._end: tuple[str, int] | None = None
+        started = _clock()
+        looked, idle, cpu_before, pages = started, 0.0, 0.0, 0
+        pause, over = _LOOK, None
         while True:
-            _signal.sigtimedwait(_CHILD, pause)
+            _await_child(pause)
             self.reap()
-            now = time.monotonic()
+            now = _clock()
             if self._end is not None:
                 break
             group = self._look()
             idle += group.idle * max(0.0, now - looked - (group.cpu_s - cpu_before))
             cpu_before, looked, pages = group.cpu_s, now, group.pages
-            pause = _LOOK_S if pages * _PAGE < self._limits.memory / 2 else _CLOSE_LOOK_S
+            pause = _LOOK if pages * _PAGE < limits.memory / 2 else _CLOSE_LOOK
             if over := self._passed(group, idle):
                 break
         cpu = cpu_before if over else self._cpu_s
         end, code = (over, 0) if over else self._over_at_last(cpu) or self._end or ("exit", 1)
         peak = max(self._largest * 1024, (self._usual + pages) * _PAGE) / 2**20
-        return Ending(end, code, cpu, now - self._started, peak)
+        return Ending(end, code, cpu, now - started, peak)
 
     def reap(self) -> bool:
         """Reap what has ended; whether there is any child left."""
         while True:
-            try:
-                pid, status, used = os.wait4(self._child if self._alone else -1, os.WNOHANG)
-            except ChildProcessError:
+            if self._end is not None and (self._alone or not _has_child()):
                 return False
-            if pid == 0:
+            ended = _wait(self._child if self._alone else -1)
+            if ended is None:
                 return True
-            self._cpu_s += used.ru_utime + used.ru_stime
-            self._largest = max(self._largest, used.ru_maxrss)
-            if pid == self._child:
-                killed = os.WIFSIGNALED(status)
-                self._end = ("signal", os.WTERMSIG(status)) if killed else ("exit", os.WEXITSTATUS(status))
+            self._cpu_s += ended.cpu_s
+            self._largest = max(self._largest, ended.largest)
+            if ended.child == self._child:
+                killed = ended.status & 0x7F
+                self._end = ("signal", killed) if killed else ("exit", ended.status >> 8 & 0xFF)
 
     def _over_at_last(self, cpu_s: float) -> tuple[str, int] | None:
         """The limit that was passed between two looks."""
         limits = self._limits
         if cpu_s > limits.cpu_s:
             return "cpu", 0
-        if os.fstat(self._stdout).st_size > limits.output:
+        if _pread(self._stdout, 1, limits.output):
             return "output", 0
         return ("memory", 0) if self._largest * 1024 - self._usual * _PAGE > limits.memory else None
 
@@ -146,10 +147,14 @@ class _Group(NamedTuple):
 _IDLE = {b"R": 0.0, b"D": _DISK_SHARE}  # by state of a thread, proc(5)
 
 
-def own_pages(field: int) -> int:
-    """Of this process, in pages: 0, its address space; 1, what of it is in memory. See proc(5), statm."""
-    with open("/proc/self/statm", "rb", buffering=0) as file:  # noqa: PTH123
-        return int(file.read().split()[field])
+def own_pages() -> tuple[int, int]:
+    """Of this process, in pages: its address space, and what of it is in memory. See proc(5), statm."""
+    file = os.open("/proc/self/statm", os.O_RDONLY)
+    try:
+        space, resident, _ = os.read(file, 100).split(maxsplit=2)
+        return int(space), int(resident)
+    finally:
+        os.close(file)
 
 
 def _idle_threads(folder: str) -> float:
