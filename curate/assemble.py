@@ -50,13 +50,17 @@ class Samples:
 def decided_now(
     groups: Iterator[pa.Table], work: Work, resources: Resources
 ) -> Iterator[tuple[pa.Table, list[tuple[Question, Solved]]]]:
-    """What the ledger says of the questions of row groups, slice by slice, in order; nothing is asked."""
-    batch = max(1, _ATTEMPTS // (work.samples * len(work.teachers)))
+    """What the ledger says of the questions of row groups, slice by slice, in order; nothing is asked.
+
+    A question with very many samples comes several times, with one part of them each time.
+    """
+    batch = max(1, _ATTEMPTS // work.asking.most)
     for group in groups:
         for start in range(0, group.num_rows, batch):
             part = group.slice(start, batch)
             questions = list(questions_of(part, tests=False))
-            yield part, list(zip(questions, decide(questions, work, resources), strict=True))
+            for samples in work.asking.parts():
+                yield part, list(zip(questions, decide(questions, work, resources, samples), strict=True))
             del part
         del group  # before the next one is read: a row may hold 200 MB
 

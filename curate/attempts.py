@@ -5,8 +5,11 @@ and verdicts always give the same selection.
 """
 
 import json
+import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -32,20 +35,27 @@ SCHEMA = pa.schema(
         pa.field("finish_reason", _WORD),
     ]
 )
-_CHUNK = 50_000
+_CHUNK = 8192  # rows held as Python objects
+_HELD = 8  # chunks held in memory; more go to a file, so that a million answers take no more than these
 
 
 class AttemptTable:
-    """Collects attempts in any order; `table` gives them in `seq`, `sample` order."""
+    """Collects attempts in any order; `table` gives them in `seq`, `sample` order.
 
-    def __init__(self) -> None:
+    What is too much for memory lies in a file without a name in `folder` (None: the usual place); it ends with us.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder
         self._rows: list[tuple[object, ...]] = []
-        self._chunks: list[pa.Table] = []
+        self._chunks: list[pa.RecordBatch] = []
+        self._file: IO[bytes] | None = None
+        self._spilled: pa.ipc.RecordBatchStreamWriter | None = None
         self._unasked: list[tuple[int, str]] = []
 
     def add(self, question: Question, solved: Solved) -> None:
         """Add the decided attempts of one question."""
-        if not solved.asked:
+        if solved.unasked:
             self._unasked.append((question.seq, question.id))
         for attempt, verdict in ((one.attempt, one.verdict) for one in solved.decided):
             self._rows.append(
@@ -67,7 +77,8 @@ class AttemptTable:
     def table(self) -> pa.Table:
         """All attempts, ordered."""
         self._cut()
-        whole = pa.concat_tables(self._chunks or [SCHEMA.empty_table()]).unify_dictionaries()
+        self._gather()
+        whole = pa.Table.from_batches(self._chunks, SCHEMA).unify_dictionaries()
         return whole.sort_by([("seq", "ascending"), ("sample", "ascending")]).combine_chunks()
 
     def drops(self) -> Iterator[Drop]:
@@ -79,8 +90,24 @@ class AttemptTable:
         if self._rows:
             by_column = zip(*self._rows, strict=True)
             columns = [pa.array(values, field.type) for values, field in zip(by_column, SCHEMA, strict=True)]
-            self._chunks.append(pa.Table.from_arrays(columns, schema=SCHEMA))
+            self._chunks.append(pa.RecordBatch.from_arrays(columns, schema=SCHEMA))
             self._rows = []
+        if len(self._chunks) > _HELD:
+            if self._spilled is None:
+                self._file = tempfile.TemporaryFile(dir=self._folder, prefix=".attempts-")  # noqa: SIM115 - ends with us
+                self._spilled = pa.ipc.new_stream(self._file, SCHEMA)
+            for chunk in self._chunks:
+                self._spilled.write_batch(chunk)
+            self._chunks = []
+
+    def _gather(self) -> None:
+        if self._file is None or self._spilled is None:
+            return
+        self._spilled.close()
+        self._file.seek(0)
+        self._chunks = [*pa.ipc.open_stream(self._file), *self._chunks]
+        self._file.close()
+        self._file = self._spilled = None
 
 
 def select(run: Run, attempts: pa.Table, selectors: Sequence[Selector]) -> tuple[pa.Table, list[Labelled]]:

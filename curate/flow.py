@@ -12,14 +12,17 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from pydantic_core import PydanticCustomError
 
 from curate.calibrate import Calibrate, Calibration, bounds
+from curate.calls.budget import Caps
 from curate.errors import RecipeError
 from curate.isolation import SandboxBlock
 from curate.kinds import Gate, Label, Selector, Source, Teacher
+from curate.lengths import KEEP, OnLength
 from curate.paths import RecipePath
 from curate.plug import Plug
 from curate.publish.publish import Publish
 from curate.select.verified import Verified
 from curate.solve import Work
+from curate.turns import Asking, UntilVerified
 from curate.verifiers.router import Router
 
 if TYPE_CHECKING:
@@ -40,8 +43,32 @@ class Annotate(_Block):
     teacher: Annotated[tuple[Annotated[Teacher, Plug("curate.teachers")], ...], BeforeValidator(_listed)] = Field(
         min_length=1, description="One teacher, or a list of them."
     )
-    samples: int = Field(1, ge=1, le=4096, description="Answers per question and teacher.")
+    samples: int = Field(1, ge=1, le=100_000_000, description="Answers per question and teacher.")
+    until_verified: UntilVerified | None = Field(
+        None, description="Instead of samples: ask again only for questions that have no verified answer yet."
+    )
     max_tokens: int | None = Field(None, ge=1, description="Cap on the tokens of one answer; not part of its key.")
+    on_length: OnLength = Field(KEEP, description="What is done about an answer that this cap has cut.")
+
+    @model_validator(mode="after")
+    def _can_continue(self) -> Self:
+        for teacher in self.teacher:
+            if self.on_length.action == "continue" and not teacher.can_continue():
+                raise ValueError(f"on_length: {teacher.name()} has no way to go on with an answer that was cut")
+        return self
+
+    @model_validator(mode="after")
+    def _samples_or_rounds(self) -> Self:
+        if self.until_verified is not None and "samples" in self.model_fields_set:
+            raise ValueError("give samples or until_verified, not both: until_verified.max_samples is the limit")
+        return self
+
+    def asking(self) -> Asking:
+        """Who is asked, and how often."""
+        rounds = self.until_verified
+        samples = self.samples if rounds is None else rounds.max_samples
+        want = None if rounds is None else rounds.want
+        return Asking(self.teacher, samples, self.max_tokens, want, self.on_length)
 
 
 class BudgetBlock(_Block):
@@ -50,6 +77,16 @@ class BudgetBlock(_Block):
     max_cost_usd: float | None = Field(
         None, gt=0, description="Stop (exit 4) before the run has spent more, over all the commands it takes."
     )
+    max_gpu_hours: float | None = Field(
+        None, gt=0, description="The same for hours of own hardware: of models whose price says {gpu_hour, gpus}."
+    )
+    max_output_tokens: int | None = Field(
+        None, gt=0, description="The same for the tokens of all answers: teachers', judges', and evaluation's."
+    )
+
+    def caps(self, max_cost_usd: float | None = None) -> Caps:
+        """The caps, the one on cost replaced by `max_cost_usd` if that is given."""
+        return Caps(max_cost_usd or self.max_cost_usd, self.max_gpu_hours, self.max_output_tokens)
 
 
 class Flow(_Block):
@@ -82,7 +119,7 @@ class Flow(_Block):
 
     def work(self) -> Work:
         """What solving needs of it."""
-        return Work(self.annotate.teacher, self.annotate.samples, self.annotate.max_tokens, self.router())
+        return Work(self.annotate.asking(), self.router())
 
     def calibration(self, groups: Callable[[list[str]], Iterable["pa.Table"]]) -> Calibration | None:
         """What the verdicts are held against; None where there is nothing. `groups` reads columns of the questions."""

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 _SCALARS = (bool, int, float)
 _LISTS = (list, tuple)
+_SMALL = 4096  # characters of a text that is gathered with others, and texts gathered
 _CHUNK = 1 << 20  # characters encoded at a time: a 200 MB text is hashed without a second copy of it
 
 
@@ -25,29 +26,41 @@ def digest(*values: Any) -> str:
     count. Raises TypeError for anything else.
     """
     state = hashlib.sha256()
-    _feed(state, values)
+    texts: list[str] = []
+    _feed(state, texts, values)
+    _flush(state, texts)
     return state.hexdigest()[:32]
 
 
-def _feed(state: Any, value: Any) -> None:
-    if value is None or isinstance(value, _SCALARS):
-        state.update(f"{type(value).__name__}:{value!r};".encode())
-    elif isinstance(value, str):
-        state.update(f"str:{len(value)}:".encode())
+def _feed(state: Any, texts: list[str], value: Any) -> None:
+    # A request has tens of small values: they are gathered, and hashed as one text.
+    if isinstance(value, str):
+        texts.append(f"str:{len(value)}:")
+        if len(value) <= _SMALL and len(texts) < _SMALL:
+            texts.append(value)
+            return
+        _flush(state, texts)
         for start in range(0, len(value), _CHUNK):
-            # Model output may hold lone surrogates: they are hashed as they stand.
-            state.update(value[start : start + _CHUNK].encode("utf-8", "surrogatepass"))
+            _flush(state, [value[start : start + _CHUNK]])
+    elif value is None or isinstance(value, _SCALARS):
+        texts.append(f"{type(value).__name__}:{value!r};")
     elif isinstance(value, _LISTS):
-        state.update(f"list:{len(value)}:".encode())
+        texts.append(f"list:{len(value)}:")
         for item in value:
-            _feed(state, item)
+            _feed(state, texts, item)
     elif isinstance(value, dict):
-        state.update(f"dict:{len(value)}:".encode())
+        texts.append(f"dict:{len(value)}:")
         for key in sorted(value):
-            _feed(state, key)
-            _feed(state, value[key])
+            _feed(state, texts, key)
+            _feed(state, texts, value[key])
     else:
         raise TypeError(f"cannot hash a {type(value).__name__}")
+
+
+def _flush(state: Any, texts: list[str]) -> None:
+    # Model output may hold lone surrogates: they are hashed as they stand.
+    state.update("".join(texts).encode("utf-8", "surrogatepass"))
+    texts.clear()
 
 
 def deciding(model: BaseModel) -> dict[str, Any]:

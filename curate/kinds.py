@@ -136,6 +136,14 @@ class Teacher(Kind):
         """The request for reply `sample` to a free text; `parse` takes `ask.question()` with it."""
         return self.call(ask.question(), sample, resources)
 
+    def can_continue(self) -> bool:
+        """Whether `further` can ask for the rest of an answer that was cut."""
+        return False
+
+    def further(self, call: "Call", reply: "Reply") -> "Call | None":
+        """The request for the rest of the answer in a reply that was cut; None where there is no way to ask for it."""
+        return None
+
     def unused(self, resources: "Resources") -> int:
         """Recorded answers that no question asked for: told to the user, who may have matched the wrong column."""
         return 0

@@ -27,7 +27,7 @@ from curate.segments import sync
 
 __all__ = ["Entry", "Ledger"]
 
-KINDS = ("sent", "reply", "paid", "verdict", "opinion", "trouble")
+KINDS = ("sent", "reply", "paid", "batch", "verdict", "opinion", "trouble")
 _FORMAT = 1
 
 
@@ -105,15 +105,16 @@ class Ledger:
 
     def get(self, kind: str, keys: Sequence[str]) -> dict[str, list[bytes]]:
         """The bodies of every record of `keys`, ordered by tag; keys without a record are left out."""
-        return {key: [tags[tag] for tag in sorted(tags)] for key, tags in self._tagged(kind, keys).items()}
+        return {key: [tags[tag] for tag in sorted(tags)] for key, tags in self.tagged(kind, keys).items()}
 
-    def _tagged(self, kind: str, keys: Sequence[str]) -> dict[str, dict[str, bytes]]:
+    def tagged(self, kind: str, keys: Sequence[str]) -> dict[str, dict[str, bytes]]:
+        """The same by tag: the bodies of every record of `keys`."""
         found: dict[str, dict[str, bytes]] = {}
         for partition, mine in self._split(keys):
             for key, tag, body in partition.get(kind, mine):
                 found.setdefault(key, {}).setdefault(tag, body)
         for other in self._others:
-            for key, tags in other._tagged(kind, keys).items():
+            for key, tags in other.tagged(kind, keys).items():
                 found[key] = {**tags, **found.get(key, {})}
         return found
 

@@ -20,15 +20,18 @@ from curate.gates import examine
 from curate.ingest import Ingested, ingest, need_ingested
 from curate.kinds import Gate
 from curate.labels import Cleaning, Kept, label, label_drops
+from curate.lengths import uncut
 from curate.progress import Progress
 from curate.publish.hub import push
 from curate.publish.writer import DatasetWriter
+from curate.pulse import Pulse
 from curate.questions import QuestionTable
 from curate.records import Drop, Question
 from curate.report import Report, SolveCounts
 from curate.resources import Resources, open_resources
 from curate.run import Run
 from curate.solve import Solved, Work
+from curate.spending import lost_in_retries, money, with_rows
 
 
 class Engine(Protocol):
@@ -47,7 +50,7 @@ class Course:
         self.run, self.flow, self.options, self.engine, self.progress = run, flow, options, engine, progress
         self._clock = time.monotonic()
         self._seconds: dict[str, float] = {}
-        self._attempts = AttemptTable()
+        self._attempts = AttemptTable(run.folder)
 
     async def follow(self) -> Report:
         """Go as far as the options say and write the reports. Raises Failed where the counts do not add up."""
@@ -66,12 +69,18 @@ class Course:
             if options.until != "ingest":
                 report = await self._answers(await self._clean(report), publishing)
             report.check()
-            report = report.model_copy(update={"this_run": {**report.this_run, "seconds": self._seconds}})
+            this = {**report.this_run, "seconds": self._seconds}
+            report = report.model_copy(update={"this_run": this, "money": with_rows(report.money, report.publish)})
             run.write("report.json", report.to_json() + "\n")
             run.write("report.md", report.to_markdown())
         self._push(report)
         run.event("end", **{key: value for key, value in report.this_run.items() if isinstance(value, int)})
         return report
+
+    async def prepare(self) -> tuple[Ingested, Kept]:
+        """Read and clean the questions, without a report: what `curate.plan` needs of a run."""
+        report, kept = await self._clean(Report(recipe=self.flow.name, ingest=self._ingest()))
+        return report.ingest, kept
 
     def _ingest(self) -> Ingested:
         if self.options.partial:
@@ -112,22 +121,38 @@ class Course:
             self.run,
             self.flow,
             needs=() if partial else work.needs(report.ingest.kinds),
-            max_cost_usd=self.options.max_cost_usd or self.flow.budget.max_cost_usd,
+            caps=self.flow.budget.caps(self.options.max_cost_usd),
             read_only=partial,
+            say=self.progress.say,
         ) as resources:
             counts = SolveCounts()
             told = self._told(resources)
             self._name_idle_chains(work, report.ingest)
             await self._solve(kept, work, resources, counts)
+            if resources.calls.own_servers is not None:
+                await resources.calls.own_servers.end()  # nothing is asked from here on
             self._lap("solve")
-            told |= {"damage": resources.ledger.damage()}
+            changes = list(counts.spending.changed())
+            for line in changes:
+                self.progress.say(line)
+            told |= {"damage": resources.ledger.damage(), **({"model_changes": changes} if changes else {})}
             this = {**this_run(resources, counts, report), **told, "recorded_unused": self._unused(resources)}
-            report = report.model_copy(update={"solve": counts.totals(), "this_run": this})
+            report = report.model_copy(
+                update={"solve": counts.totals(), "this_run": this, **self._paid(counts, resources)}
+            )
             if self.options.until == "solve":
                 return report
             # Held until the reports are written; what was solved waits for a --partial that is publishing.
             publishing.enter_context(self.run.publishing(wait=not partial))
             return self._publish(report, kept, work, resources)
+
+    def _paid(self, counts: SolveCounts, resources: Resources) -> dict[str, Any]:
+        """What was paid and to whom: told before publishing, which may fail."""
+        lost = lost_in_retries(resources.ledger, self.run.name)
+        return {
+            "money": money(counts.spending.totals(), lost, counts.outcomes),
+            "servers": resources.calls.servers(),
+        }
 
     def _work(self, kept: Kept) -> Work:
         def groups(columns: list[str]) -> Iterator[pa.Table]:
@@ -159,14 +184,15 @@ class Course:
 
     async def _solve(self, kept: Kept, work: Work, resources: Resources, counts: SolveCounts) -> None:
         table = QuestionTable(self.run.questions)
-        with self.progress.stage("solve", len(kept)) as bar:
+        parts = sum(1 for _ in work.asking.parts())  # of each question: usually one
+        with self.progress.stage("solve", len(kept) * parts) as bar:
+            bar.tell = Pulse(resources.calls, lambda: bar.left)
 
             def done(question: Question, solved: Solved) -> None:
                 counts.add(question, solved)
                 self._attempts.add(question, solved)
                 verdicts = [one.verdict.outcome for one in solved.decided]
                 bar.advance(passed=verdicts.count("pass"), judged=len(verdicts))
-                bar.note = resources.calls.counters.note()
 
             groups = map(kept.only, table.groups())  # `map`, unlike a generator, holds no group back
             if self.options.partial:
@@ -178,9 +204,13 @@ class Course:
 
     def _publish(self, report: Report, kept: Kept, work: Work, resources: Resources) -> Report:
         attempts = self._attempts.table()
+        counted = uncut(attempts) if self.flow.annotate.on_length.action == "drop" else attempts
         selected, labelled = select(self.run, attempts, self.flow.select)
         self._lap("select")
         report = report.model_copy(update={"select": labelled})
+        if counted is not attempts:  # each that is left out has its Drop from selection
+            left_out = {"left_out": attempts.num_rows - counted.num_rows}
+            report = report.model_copy(update={"solve": {**(report.solve or {}), **left_out}})
         report.check()  # before anything is published over what stands there
         if self.options.until != "publish":
             return report
@@ -190,7 +220,7 @@ class Course:
         )
         with self.progress.stage("publish", len(kept)) as bar:
             rows = publish_dataset(
-                writer, self.run, Selection(kept, Samples(attempts), Samples(selected)), work, resources, bar
+                writer, self.run, Selection(kept, Samples(counted), Samples(selected)), work, resources, bar
             )
         write_drops(self.run.folder / "drops.parquet", self._drops())
         self._lap("publish")

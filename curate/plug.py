@@ -90,7 +90,7 @@ def _group(folder: str) -> str:
 
 def _defines_kind(text: str) -> bool:
     # A folder also holds files that serve its kinds; a kind says so by its base class, which is read, not imported.
-    return any(f"({base})" in text for base in ("Source", "Label", "Gate", "Teacher", "Verifier", "Selector"))
+    return any(f"({base})" in text for base in ("Source", "Label", "Gate", "Teacher", "Verifier", "Selector", "Api"))
 
 
 class Plug:

@@ -5,7 +5,8 @@ Nothing is shown for work that ends within two seconds. All of it goes to standa
 
 import sys
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 _QUIET_S = 2.0  # work shorter than this shows nothing
 _LINE_S = 10.0  # seconds between plain lines
 _DRAW_S = 0.1
+_WINDOW_S = 60.0  # what the time left goes by: a run that goes on passes what it has already at another speed
 
 
 class Bar:
@@ -24,6 +26,8 @@ class Bar:
         self.name, self.total = name, total
         self.done = self.passed = self.judged = 0
         self.note = ""
+        self.tell: Callable[[], str] | None = None  # gives the note when it is about to be shown
+        self._marks: deque[tuple[float, int]] = deque()
         self._stream = stream
         self._began = time.monotonic()
         self._next = self._began + _QUIET_S
@@ -51,13 +55,26 @@ class Bar:
         return "  ".join([done, *self._facts(now)])
 
     def _facts(self, now: float) -> list[str]:
-        rate = self.done / max(now - self._began, 1e-9)
+        rate = self._rate(now)
         facts = [f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.2f}/s"]
         if self.total is not None and rate > 0:
             facts.append(f"{_duration(max(0, self.total - self.done) / rate)} left")
         if self.judged:
             facts.append(f"{100 * self.passed / self.judged:.1f}% pass")
-        return [*facts, self.note] if self.note else facts
+        note = self.note if self.tell is None else self.tell()
+        return [*facts, note] if note else facts
+
+    @property
+    def left(self) -> float | None:
+        """The share of the work that is still to come; None where the whole is not known."""
+        return None if not self.total else max(0, self.total - self.done) / self.total
+
+    def _rate(self, now: float) -> float:
+        self._marks.append((now, self.done))
+        while len(self._marks) > 2 and now - self._marks[1][0] > _WINDOW_S:
+            self._marks.popleft()
+        then, done = self._marks[0] if now - self._marks[0][0] > _QUIET_S else (self._began, 0)
+        return (self.done - done) / max(now - then, 1e-9)
 
     def _draw(self, now: float) -> None:
         if not self._stream.isatty():

@@ -16,6 +16,7 @@ from curate.ingest import Ingested
 from curate.labels import Labelled
 from curate.records import Question, Record
 from curate.solve import Solved
+from curate.spending import Served, Spending, money_lines
 
 # What to do about each kind of `error`.
 _ADVICE = {
@@ -32,26 +33,33 @@ class SolveCounts:
 
     def __init__(self) -> None:
         self.questions = self.asked = self.answered = self.unasked = self.pending = 0
-        self.new = self.reused = 0
+        self.new = self.reused = self.verified = 0
         self.outcomes: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
         self.domains: dict[str, Counter[str]] = {}
         self.sources: dict[str, Counter[str]] = {}
         self.troubles: Counter[str] = Counter()
         self.calibration = CalibrationCounts()
+        self.spending = Spending()
+        self._in_parts: set[int] = set()  # verified ones among the few that are solved in parts
 
     def add(self, question: Question, solved: Solved) -> None:
         """Count one question."""
-        self.questions += 1
+        self.questions += solved.first
         self.asked += solved.asked
         self.answered += solved.answered
-        self.unasked += solved.asked == 0
+        self.unasked += solved.unasked
         self.pending += solved.pending
+        if any(one.verdict.outcome == "pass" for one in solved.decided):
+            self.verified += solved.part is None or question.seq not in self._in_parts
+            self._in_parts |= set() if solved.part is None else {question.seq}
         self.new += solved.verdicts_new
         self.reused += solved.verdicts_reused
         self.troubles.update(trouble[:200] for trouble in solved.troubles)
         for one in solved.decided:
             outcome = one.verdict.outcome
+            served = Served(one.attempt.teacher, one.attempt.model, one.fingerprint, one.endpoint)
+            self.spending.add(one.attempt, one.verdict, served, one.verdict_key)
             if one.compared is not None:
                 self.calibration.add(one.compared)
             self.outcomes[outcome] += 1
@@ -64,6 +72,7 @@ class SolveCounts:
         return {
             "questions": self.questions,
             "without_answer": self.unasked,
+            "questions_verified": self.verified,
             "asked": self.asked,
             "answered": self.answered,
             "failed": self.asked - self.answered - self.pending,
@@ -90,6 +99,8 @@ class Report(Record):
     solve: dict[str, Any] | None = None
     select: list[Labelled] | None = None
     publish: dict[str, int] | None = None  # rows written by config
+    money: dict[str, Any] = Field(default_factory=dict)  # over all commands (`curate.spending`)
+    servers: dict[str, Any] = Field(default_factory=dict)  # what each came to in this command
     this_run: dict[str, Any] = Field(default_factory=dict)
 
     def totals(self) -> dict[str, Any]:
@@ -107,7 +118,8 @@ class Report(Record):
         """The text of report.json."""
         names = ("recipe", "partial", "until", "limit", "dataset")
         head = {name: getattr(self, name) for name in names}
-        return json.dumps({**head, "totals": self.totals(), "this_run": self.this_run}, indent=1, ensure_ascii=False)
+        parts = {"totals": self.totals(), "money": self.money, "servers": self.servers, "this_run": self.this_run}
+        return json.dumps({**head, **parts}, indent=1, ensure_ascii=False)
 
     def check(self) -> None:
         """Raise Failed where the totals do not add up: a defect, never to be published over."""
@@ -127,7 +139,8 @@ class Report(Record):
             left = stage.kept
         if self.publish is not None:
             facts.append(self.publish["metadata"] == left)
-            facts.append(self.publish["unverified"] == sum((self.solve or {"outcomes": {}})["outcomes"].values()))
+            solve = self.solve or {"outcomes": {}}
+            facts.append(self.publish["unverified"] == sum(solve["outcomes"].values()) - solve.get("left_out", 0))
         if not all(facts):
             raise Failed("the counts of this run do not add up", next="please report this, with report.json")
 
@@ -185,6 +198,7 @@ class Report(Record):
         if self.solve is not None:
             lines += ["", *_by("domain", self.solve["domains"]), "", *_by("source", self.solve["sources"])]
             lines += calibration_lines(self.solve.get("calibration", {}))
+            lines += money_lines(self.money)
         lines += ["", "## This command", ""]
         lines += [f"- {name.replace('_', ' ')}: {value}" for name, value in self.this_run.items()]
         return "\n".join(lines) + "\n"

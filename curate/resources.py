@@ -2,16 +2,17 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from curate.calls.budget import Budget
+from curate.calls.budget import NO_CAPS, Budget, Caps, Spent
 from curate.calls.client import Calls
 from curate.calls.payments import spent_by
-from curate.errors import Prerequisite
+from curate.calls.serving.servers import Servers
+from curate.errors import InputError, Prerequisite
 from curate.isolation import SandboxBlock
 from curate.ledger import Ledger
 from curate.run import Run
@@ -47,19 +48,23 @@ async def open_resources(
     flow: "Flow",
     *,
     needs: Iterable[str] = (),
-    max_cost_usd: float | None = None,
+    caps: Caps = NO_CAPS,
     read_only: bool = False,
+    say: Callable[[str], None] = lambda line: None,
 ) -> AsyncIterator[Resources]:
     """Open the ledger of a run's root and what is needed (`sandbox`, `workers`); close all of it at the end.
 
-    What the run has paid so far counts against `max_cost_usd`. `read_only` asks nothing and writes nothing. Raises
-    Prerequisite where this machine cannot isolate programs, and what the teachers' `open` raises.
+    What the run has paid so far counts against `caps`. `read_only` asks nothing and writes nothing; `say` tells
+    the user what servers do. Raises Prerequisite where this machine cannot isolate programs, and what the teachers'
+    `open` raises.
     """
     async with AsyncExitStack() as stack:
         others = [other / "ledger" for other in flow.answers_from]
         ledger = await stack.enter_async_context(Ledger(run.root / "ledger", read_only=read_only, also=others))
-        spent = 0.0 if max_cost_usd is None else spent_by(ledger, run.name)
-        calls = await stack.enter_async_context(Calls(ledger, Budget(max_cost_usd, spent=spent), run=run.name))
+        spent = Spent() if caps == NO_CAPS else spent_by(ledger, run.name)
+        calls = await stack.enter_async_context(Calls(ledger, Budget(*caps, spent=spent), run=run.name))
+        if not read_only:
+            calls.own_servers = await stack.enter_async_context(Servers(run.folder / "serving", calls.stop, say))
         resources = Resources(ledger, calls, Verdicts(ledger), read_only=read_only)
         try:
             if "sandbox" in needs:
@@ -68,8 +73,15 @@ async def open_resources(
                 resources.workers = await stack.enter_async_context(verifier_workers())
         except SandboxError as error:
             raise Prerequisite(error.what, next=error.next) from error
-        for teacher in (*flow.annotate.teacher, *flow.router().judges()):
+        models = (*flow.annotate.teacher, *flow.router().judges())
+        for teacher in models:
             await teacher.open(resources)
+        prices = [getattr(teacher, "price", None) for teacher in models]
+        if caps.max_gpu_hours is not None and not any(price is not None and price.gpus for price in prices):
+            raise InputError(
+                "budget.max_gpu_hours is set, but no model says how many GPUs it runs on",
+                next="add price: {gpu_hour: USD, gpus: N} to it, or remove max_gpu_hours",
+            )
         yield resources
 
 

@@ -5,29 +5,28 @@ computes attempts and verdicts without asking or running anything; `solve` fills
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from pydantic import Field
 
 from curate.calibrate import Calibration, Compared, ask_besides
-from curate.calls.model import Call, Reply
+from curate.calls.model import Reply
 from curate.errors import VeristillError
 from curate.keys import digest
-from curate.kinds import Teacher
 from curate.ledger import Entry
+from curate.lengths import answer, known_replies
 from curate.records import Attempt, Question, Record, Verdict
 from curate.resources import Resources
+from curate.turns import Asking, Request, Turns
 from curate.verdicts import Verdicts
-from curate.verifiers.router import Missing, Router, Step
+from curate.verifiers.router import Judgement, Missing, Router, Step
 
 
 class Work(NamedTuple):
     """What solving needs to know of a recipe."""
 
-    teachers: tuple[Teacher, ...]
-    samples: int
-    max_tokens: int | None
+    asking: Asking
     router: Router
     calibration: Calibration | None = None
 
@@ -43,12 +42,16 @@ class Decided(Record):
     verdict: Verdict
     verdict_key: str | None = None  # of the stored verdict that decided; None where no verifier had to run
     compared: Compared | None = None  # with what else is known of it, where the recipe has something to compare with
+    fingerprint: str | None = None  # of what answered, in the server's words
+    endpoint: str | None = None  # the server that answered
 
 
 class Solved(Record):
     """What solving one question came to."""
 
     seq: int
+    part: int | None = None  # the first of its samples, where the question is solved in parts
+    unasked: bool = False  # there is nothing to ask at all: no teacher has a recorded answer
     asked: int = 0  # requests that this question calls for
     answered: int = 0  # of those, the ones with a reply
     decided: tuple[Decided, ...] = ()
@@ -57,48 +60,70 @@ class Solved(Record):
     pending: int = 0  # `decide` only: requests or verdicts that are not there yet
     troubles: tuple[str, ...] = Field(default=())  # why calls failed, in words
 
-
-class _Request(NamedTuple):
-    teacher: Teacher
-    sample: int  # over all teachers: teacher number * samples + the teacher's own sample
-    own_sample: int
-    call: Call
+    @property
+    def first(self) -> bool:
+        """Whether it is the question itself, or its first part: what is counted once a question."""
+        return not self.part
 
 
-def requests(question: Question, work: Work, resources: Resources) -> Iterator[_Request]:
-    """The requests a question calls for, in sample order."""
-    seen = question.untested()
-    for number, teacher in enumerate(work.teachers):
-        for own in range(work.samples):
-            call = teacher.call(seen, own, resources)
-            if call is None:
-                continue
-            if work.max_tokens is not None:
-                call = call.model_copy(update={"max_tokens": work.max_tokens})
-            yield _Request(teacher, number * work.samples + own, own, call)
+async def solve(question: Question, work: Work, resources: Resources, part: range | None = None) -> Solved:
+    """Ask, verify, store; of one part of the samples where one is given.
 
-
-async def solve(question: Question, work: Work, resources: Resources) -> Solved:
-    """Ask, verify, store. Raises Stopped where no more may be asked; every other trouble becomes an `error` verdict."""
-    asked = list(requests(question, work, resources))
-    ended = await asyncio.gather(
-        *(_one(question, request, work, resources) for request in asked), return_exceptions=True
-    )
-    # All of them have ended by now: a request that is under way must not outlive the ledger because another stopped.
+    Raises Stopped where no more may be asked; every other trouble becomes an `error` verdict.
+    """
+    turns = Turns(work.asking.requests(question, resources, part), work.asking.want)
     results: list[_One] = []
-    for one in ended:
-        if isinstance(one, BaseException):
-            raise one
-        results.append(one)
+    trouble: BaseException | None = None
+    running: set[asyncio.Task[_One]] = set()
+    while True:
+        due = turns.due() if trouble is None else []
+        if len(due) == 1 and not running:  # the usual case, without the cost of a task
+            results.append(await _one(question, due[0], work, resources))
+            turns.settle(results[-1].decided.verdict)
+            continue
+        running |= {asyncio.create_task(_one(question, request, work, resources)) for request in due}
+        if not running:
+            break
+        # All of them are waited for: a request under way must not outlive the ledger because another stopped.
+        done, running = await _some(running, every=work.asking.want is None)
+        for one in done:
+            if (error := _error(one)) is not None:
+                trouble = trouble or error
+            else:
+                results.append(one.result())
+                turns.settle(results[-1].decided.verdict)
+    if trouble is not None:
+        raise trouble
+    results.sort(key=lambda one: one.decided.attempt.sample)
     return Solved(
         seq=question.seq,
-        asked=len(asked),
+        part=None if part is None else part.start,
+        unasked=not turns.asked and not (part and part.start),
+        asked=turns.asked,
         answered=sum(one.decided.attempt.finish_reason != "failed" for one in results),
         decided=tuple(one.decided for one in results),
         verdicts_new=sum(one.fresh for one in results),
         verdicts_reused=sum(one.reused for one in results),
         troubles=tuple(one.trouble for one in results if one.trouble),
     )
+
+
+_Running = set["asyncio.Task[_One]"]
+
+
+async def _some(running: _Running, *, every: bool) -> tuple[_Running, _Running]:
+    """Wait for the first of them, or for every one; whoever cancels this cancels them."""
+    try:
+        return await asyncio.wait(running, return_when=asyncio.ALL_COMPLETED if every else asyncio.FIRST_COMPLETED)
+    except asyncio.CancelledError:
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running)
+        raise
+
+
+def _error(task: "asyncio.Task[_One]") -> BaseException | None:
+    return asyncio.CancelledError() if task.cancelled() else task.exception()
 
 
 class _One(NamedTuple):
@@ -108,9 +133,9 @@ class _One(NamedTuple):
     trouble: str | None
 
 
-async def _one(question: Question, request: _Request, work: Work, resources: Resources) -> _One:
+async def _one(question: Question, request: Request, work: Work, resources: Resources) -> _One:
     try:
-        reply = await resources.calls.ask(request.call)
+        reply = await answer(request.teacher, request.call, work.asking.on_length, resources.calls)
         attempt = _attempt(question, request, reply)
     except VeristillError:
         raise
@@ -130,7 +155,7 @@ async def _one(question: Question, request: _Request, work: Work, resources: Res
             question, attempt, judgement, lambda key: here.get(key) or resources.verdicts.get(key)
         )
     return _One(
-        Decided(attempt=attempt, verdict=judgement.verdict, verdict_key=judgement.key, compared=compared),
+        _decided(attempt, judgement, compared, reply),
         sum(step.fresh for step in steps),
         sum(not step.fresh for step in steps if step.key),
         reply.error if reply.status == "failed" else None,
@@ -148,38 +173,71 @@ async def _store(steps: Sequence[Step], resources: Resources) -> None:
         await resources.ledger.put(entries)
 
 
-def decide(questions: Sequence[Question], work: Work, resources: Resources) -> list[Solved]:
+def decide(questions: Sequence[Question], work: Work, resources: Resources, part: range | None = None) -> list[Solved]:
     """What the ledger already says of these questions. Pure: nothing is asked, run or written."""
-    asked = [list(requests(question, work, resources)) for question in questions]
-    replies = resources.calls.lookup([request.call for one in asked for request in one])
-    return [_decided(question, one, replies, work, resources) for question, one in zip(questions, asked, strict=True)]
-
-
-def _decided(
-    question: Question, asked: list[_Request], replies: dict[str, Reply], work: Work, resources: Resources
-) -> Solved:
     known = Verdicts(resources.ledger, troubles=True)
-    decided: list[Decided] = []
-    answered = pending = 0
-    for request in asked:
-        reply = replies.get(request.call.key)
+    readings = [_Reading(question, work, resources, part) for question in questions]
+    while True:
+        due = [(reading, request) for reading in readings for request in reading.turns.due()]
+        if not due:
+            return [reading.solved() for reading in readings]
+        asked = [(request.teacher, request.call) for _, request in due]
+        replies = known_replies(asked, work.asking.on_length, resources.calls)
+        for reading, request in due:
+            reading.take(request, replies.get(request.call.key), known)
+
+
+class _Reading:
+    """One question as the ledger has it."""
+
+    def __init__(self, question: Question, work: Work, resources: Resources, part: range | None) -> None:
+        self.turns = Turns(work.asking.requests(question, resources, part), work.asking.want)
+        self._question, self._work, self._part = question, work, part
+        self._decided: list[Decided] = []
+        self._answered = self._pending = 0
+
+    def take(self, request: Request, reply: Reply | None, known: Verdicts) -> None:
+        """Take what is known of one request. What is not known yet may still be verified."""
         if reply is None:
-            pending += 1
-            continue
-        attempt = _attempt(question, request, reply)
-        answered += attempt.finish_reason != "failed"
-        judgement = work.router.judge(question, attempt, known.get)
+            self._pending += 1
+            return
+        attempt = _attempt(self._question, request, reply)
+        self._answered += attempt.finish_reason != "failed"
+        judgement = self._work.router.judge(self._question, attempt, known.get)
         if isinstance(judgement, Missing):
-            pending += 1
-            continue
-        compared = work.calibration and work.calibration.compare(question, attempt, judgement, known.get)
-        decided.append(
-            Decided(attempt=attempt, verdict=judgement.verdict, verdict_key=judgement.key, compared=compared)
+            self._pending += 1
+            return
+        calibration = self._work.calibration
+        compared = calibration and calibration.compare(self._question, attempt, judgement, known.get)
+        self._decided.append(_decided(attempt, judgement, compared, reply))
+        self.turns.settle(judgement.verdict)
+
+    def solved(self) -> Solved:
+        """What it comes to."""
+        part, asked = self._part, self.turns.asked
+        return Solved(
+            seq=self._question.seq,
+            part=None if part is None else part.start,
+            unasked=not asked and not (part and part.start),
+            asked=asked,
+            answered=self._answered,
+            decided=tuple(sorted(self._decided, key=lambda one: one.attempt.sample)),
+            pending=self._pending,
         )
-    return Solved(seq=question.seq, asked=len(asked), answered=answered, decided=tuple(decided), pending=pending)
 
 
-def _failed(question: Question, request: _Request) -> Attempt:
+def _decided(attempt: Attempt, judgement: Judgement, compared: Compared | None, reply: Reply) -> Decided:
+    return Decided(
+        attempt=attempt,
+        verdict=judgement.verdict,
+        verdict_key=judgement.key,
+        compared=compared,
+        fingerprint=reply.fingerprint,
+        endpoint=reply.endpoint,
+    )
+
+
+def _failed(question: Question, request: Request) -> Attempt:
     key = request.call.key
     return Attempt(
         id=digest(question.id, key),
@@ -191,6 +249,6 @@ def _failed(question: Question, request: _Request) -> Attempt:
     )
 
 
-def _attempt(question: Question, request: _Request, reply: Reply) -> Attempt:
+def _attempt(question: Question, request: Request, reply: Reply) -> Attempt:
     attempt = request.teacher.parse(question, request.sample, request.call, reply)
     return attempt.model_copy(update={"sample": request.sample})

@@ -7,34 +7,28 @@ it happens, owns every retry, and returns a reply only when it would survive a p
 import asyncio
 import contextlib
 import json
+import random
 import secrets
 import time
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, NamedTuple, Self
 
-from curate.calls.budget import Budget, cost_of
+from curate.calls.addresses import Addresses, Slot
+from curate.calls.budget import Budget, Spent
 from curate.calls.counters import Counters
-from curate.calls.endpoint import Endpoint
-from curate.calls.given import Given, given_reply
+from curate.calls.endpoint import Endpoint, NoServer
+from curate.calls.forms import Transport, open_transport
+from curate.calls.given import given_reply
 from curate.calls.model import Call, Reply
 from curate.calls.payments import paid_note, sent_note
+from curate.calls.serving.servers import Servers
 from curate.calls.trouble import Busy, Denied, Refused, Trouble, Unclear, Unreachable
 from curate.errors import Stopped
 from curate.ledger import Entry, Ledger
 
 RESENDS = 2  # of a request that may have been paid for
 RESEND_PAUSE_S = 1.0  # doubled for the second
-
-
-class Transport(Protocol):
-    """One API form. `send` raises a `Trouble` and never retries."""
-
-    async def send(self, call: Call) -> Reply:
-        """Send one request and return the reply as it came."""
-
-    async def close(self) -> None:
-        """Let go of connections."""
 
 
 class Calls:
@@ -47,11 +41,12 @@ class Calls:
         self._ledger = ledger
         self._run = run
         self._transports: dict[str, Transport] = {}
-        self._endpoints: dict[tuple[str, str | None, str], Endpoint] = {}
+        self._models: dict[tuple[Any, ...], Addresses] = {}
         self._running: dict[str, asyncio.Future[Reply | None]] = {}
         self._in_flight = 0
         self._stopped: Stopped | None = None
         self._stop = asyncio.Event()
+        self.own_servers: Servers | None = None  # set by whoever lets calls start some
 
     async def __aenter__(self) -> Self:
         return self
@@ -59,6 +54,8 @@ class Calls:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for addresses in self._models.values():
+            addresses.close()
         for transport in self._transports.values():
             await transport.close()
 
@@ -67,6 +64,8 @@ class Calls:
         if self._stopped is None:
             self._stopped = why
             self._stop.set()
+            for addresses in self._models.values():
+                addresses.stop(why)
 
     async def ask(self, call: Call) -> Reply:
         """The reply to a call: from the ledger if one serves, else sent, stored durably and returned.
@@ -77,7 +76,7 @@ class Calls:
         counters = self.of(call.use)
         counters.asked += 1
         if not call.stored:
-            reply = await self._transport(call.form).send(call)
+            reply = await self._transport(call.via or call.form).send(call)
             counters.given += 1
             return reply
         key = call.key
@@ -125,6 +124,10 @@ class Calls:
         """What the calls for one use came to (`answer`, `judge`)."""
         return self._counters.setdefault(use, Counters())
 
+    def servers(self) -> dict[str, dict[str, object]]:
+        """What each server came to in this command, by model and address."""
+        return {f"{name[1]} at {at}": facts for name, one in self._models.items() for at, facts in one.facts().items()}
+
     @property
     def in_flight(self) -> int:
         """Requests that were sent and have no answer yet."""
@@ -135,9 +138,8 @@ class Calls:
         self._running[key] = done
         reply: Reply | None = None
         try:
-            endpoint = self._endpoint(call)
-            async with endpoint.slots:
-                reply = await self._until_answered(call, key, endpoint)
+            call = await self._with_servers(call)
+            reply = await self._until_answered(call, key, self._addresses(call))
             return reply
         except Stopped as stopped:
             self.stop(stopped)
@@ -146,77 +148,123 @@ class Calls:
             del self._running[key]
             done.set_result(reply)  # None: whoever waits for it tries alone
 
-    async def _until_answered(self, call: Call, key: str, endpoint: Endpoint) -> Reply:
-        unclear = 0
-        while True:
-            while seconds := endpoint.wait():
-                await self._sleep(seconds)
-            try:
-                reply = await self._send_once(call, key)
-            except (Busy, Unreachable) as trouble:
-                try:
-                    endpoint.pause(trouble)
-                except Stopped:
-                    if not call.gives_up:
-                        raise
-                    return self._failed(trouble, call)
-            except Unclear as trouble:
-                self.of(call.use).maybe_paid += 1
-                if unclear == RESENDS:
-                    return self._failed(trouble, call)
-                await self._sleep(RESEND_PAUSE_S * 2**unclear)
-                unclear += 1
-            except Refused as trouble:
-                endpoint.refused(trouble)
-                return self._failed(trouble, call)
-            except Denied as trouble:
-                raise _denied(trouble, call) from trouble
-            else:
-                endpoint.worked()
-                return reply
-            self.of(call.use).retried += 1
+    async def _with_servers(self, call: Call) -> Call:
+        """The call with the folder of the servers that the run has for it; the first one to need them starts them."""
+        if call.served is None:
+            return call
+        if self.own_servers is None:  # it has no address, and must not go to where calls without one go
+            raise RuntimeError("a call wants a server of the run's own, but nobody starts any here")
+        folder = await self.own_servers.ready(call.served, self._stop)
+        if self._stopped is not None:
+            raise self._stopped
+        return call.model_copy(update={"endpoints_folder": folder})
 
-    async def _send_once(self, call: Call, key: str) -> Reply:
+    async def _until_answered(self, call: Call, key: str, addresses: Addresses) -> Reply:
+        """Send until a reply comes, or none ever will. A slot is held only while a request is on its way."""
+        counters, size = self.of(call.use), call.size
+        unclear = 0
+        last: Endpoint | None = None
+        met: Trouble | None = None
+        while True:
+            try:
+                slot = await addresses.take(size, call.max_tokens, last)
+            except NoServer as gone:
+                if not call.gives_up or self._stopped is not None:
+                    raise
+                return self._failed(gone.what, call)
+            counters.resent(met)
+            try:
+                return await self._send(_Send(call, key, slot, size, addresses, first=last is None))
+            except Unclear as trouble:
+                counters.maybe_paid += 1
+                if unclear == RESENDS:
+                    return self._failed(str(trouble), call)
+                unclear += 1
+                met = trouble
+            except Refused as trouble:
+                return self._failed(str(trouble), call)
+            except (Busy, Unreachable, Denied) as trouble:
+                met = trouble
+            finally:
+                addresses.give_back(slot)
+            last = slot.endpoint
+            if isinstance(met, Unclear):  # the others have only to wait for a server
+                await self._before_resend(addresses, unclear)
+
+    async def _before_resend(self, addresses: Addresses, unclear: int) -> None:
+        await self._sleep(RESEND_PAUSE_S * 2 ** (unclear - 1) * (1 + random.random() / 4))
+        while seconds := addresses.retries.take():
+            await self._sleep(seconds * (1 + random.random() / 4))
+
+    async def _send(self, send: "_Send") -> Reply:
         """One send, noted durably before it happens; its reply, or its trouble, is durable when this ends."""
+        call, endpoint = send.call, send.slot.endpoint
         held = await self.budget.reserve(call)
+        came = Spent()  # what it costs as things stand
         self._in_flight += 1
-        cost: float | None = 0.0
         try:
             if self._stopped is not None:
                 raise self._stopped
             # Sorted by time, so that the last trouble of a call is the last of its tags.
-            send = f"{time.time_ns():016x}{secrets.token_hex(4)}"
-            note = {"at": round(time.time(), 3), "max_tokens": call.max_tokens}
-            await self._ledger.put([sent_note(key, send, self._run, held, note)])
-            self.of(call.use).sent += 1
-            cost = None  # from here on it may cost its worst case
+            name = f"{time.time_ns():016x}{secrets.token_hex(4)}"
+            note = {"at": round(time.time(), 3), "max_tokens": call.max_tokens, "endpoint": endpoint.name}
+            await self._ledger.put([sent_note(send.key, name, self._run, held, note)])
             try:
-                reply = await self._timed(call)
-            except Trouble as trouble:
-                cost = 0.0 if trouble.paid == "no" else None
-                body = {"error": str(trouble), "class": type(trouble).__name__, "paid": trouble.paid}
-                paid = paid_note(key, send, self._run, held if cost is None else cost)
-                await self._ledger.put([Entry("trouble", key, send, json.dumps(body).encode()), paid])
+                while seconds := endpoint.pause_left():  # it asked for quiet while the note was being written
+                    await self._sleep(seconds)
+                if self._stopped is not None:
+                    raise self._stopped
+            except Stopped:
+                await self._ledger.put([paid_note(send.key, name, self._run, came)])  # it was never sent
                 raise
-            cost = reply.cost
-            paid = paid_note(key, send, self._run, held if cost is None else cost)
-            await self._ledger.put([Entry("reply", key, reply.tag, reply.to_bytes()), paid])
+            came = held  # from here on it may cost its worst case
+            reply, came, stored = await self._exchange(send, held, name)
+            await self._ledger.put([*stored, paid_note(send.key, name, self._run, came)])
+            if isinstance(reply, Trouble):
+                raise reply
             self.of(call.use).count(reply)
             return reply
         finally:
             self._in_flight -= 1
-            self.budget.settle(held, cost)
+            self.budget.settle(held, came)
 
-    async def _timed(self, call: Call) -> Reply:
-        start = time.monotonic()
-        reply = await self._transport(call.form).send(call)
-        return reply.model_copy(
-            update={
-                "max_tokens": call.max_tokens,
-                "cost": cost_of(reply.usage, call.price),
-                "seconds": round(time.monotonic() - start, 3),
-            }
-        )
+    async def _exchange(self, send: "_Send", held: Spent, name: str) -> tuple[Reply | Trouble, Spent, list[Entry]]:
+        """Send, and tell everybody what came: (reply or trouble, what it cost, what to store)."""
+        call, counters = send.call, self.of(send.call.use)
+        endpoint, guess = send.slot
+        if send.first:
+            send.addresses.retries.fresh()
+        counters.sent += 1
+        endpoint.sent += 1
+        mark = endpoint.hardware.begin() if endpoint.hardware else 0.0
+        start, level = time.monotonic(), endpoint.in_flight
+        found: Reply | Trouble
+        try:
+            found = await self._transport(call.via or call.form).send(endpoint.addressed(call))
+        except Trouble as trouble:
+            found = trouble
+        finally:
+            seconds = time.monotonic() - start
+            share = endpoint.hardware.end(mark, seconds) if endpoint.hardware else 0.0
+        usd = share / 3600 * endpoint.hardware.gpu_hour if endpoint.hardware else 0.0
+        counters.gpu_hours += share / 3600
+        if isinstance(found, Trouble):
+            endpoint.failed(found, level, start)
+            if found.paid == "no":
+                endpoint.rate.refused(guess)
+                came = Spent(usd, share / 3600)
+            else:
+                came = Spent(held.usd + usd, share / 3600, held.output_tokens)
+                counters.maybe_paid_usd += came.usd
+            return found, came, [_trouble_note(send.key, name, found, endpoint.name)]
+        cost = usd if endpoint.hardware else call.price.of(found.usage) if call.price else None
+        known = {"max_tokens": call.max_tokens, "cost": cost, "seconds": round(seconds, 3), "endpoint": endpoint.name}
+        found = found.model_copy(update=known)
+        endpoint.worked(found, level, start)
+        endpoint.rate.came(guess, send.size, found.usage)
+        tokens = found.usage.get("output", held.output_tokens)
+        came = Spent(held.usd if cost is None else cost, share / 3600, tokens)
+        return found, came, [Entry("reply", send.key, found.tag, found.to_bytes())]
 
     async def _sleep(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -224,30 +272,37 @@ class Calls:
         if self._stopped is not None:
             raise self._stopped
 
-    def _failed(self, trouble: Trouble, call: Call) -> Reply:
+    def _failed(self, why: str, call: Call) -> Reply:
         self.of(call.use).failed += 1
-        return Reply(status="failed", error=str(trouble))
+        return Reply(status="failed", error=why)
 
     def _stored(self, key: str, cap: int | None) -> Reply | None:
         return _serving(self._ledger.get("reply", [key]).get(key, []), cap)
 
     def _transport(self, form: str) -> Transport:
         if form not in self._transports:
-            if form == "given":
-                self._transports[form] = Given()
-            elif form == "chat":
-                from curate.calls.chat import Chat  # the SDK takes a second to import: only those who send pay it
-
-                self._transports[form] = Chat()
-            else:
-                raise ValueError(f"there is no API form {form!r}")
+            self._transports[form] = open_transport(form, self._ledger, self._run, self._stop)
         return self._transports[form]
 
-    def _endpoint(self, call: Call) -> Endpoint:
-        name = (call.form, call.base_url, call.model)
-        if name not in self._endpoints:
-            self._endpoints[name] = Endpoint(f"{call.model} at {call.base_url or call.form}", call.concurrency)
-        return self._endpoints[name]
+    def _addresses(self, call: Call) -> Addresses:
+        # With another key it is another account, which has limits of its own and pays for itself.
+        where = (call.base_url, call.api_key_env, call.endpoints, call.endpoints_folder)
+        name = (call.via or call.form, call.model, *where)
+        found = self._models.get(name)
+        if found is None:
+            found = self._models[name] = Addresses(call, self.budget)
+            if self._stopped is not None:
+                found.stop(self._stopped)
+        return found
+
+
+class _Send(NamedTuple):
+    call: Call
+    key: str
+    slot: Slot
+    size: int
+    addresses: Addresses
+    first: bool
 
 
 def _serving(bodies: Sequence[bytes], cap: int | None) -> Reply | None:
@@ -257,10 +312,6 @@ def _serving(bodies: Sequence[bytes], cap: int | None) -> Reply | None:
     return min(serving, key=lambda one: (one.truncated, one.max_tokens or unlimited), default=None)
 
 
-def _denied(trouble: Denied, call: Call) -> Stopped:
-    key = f"the key in ${call.api_key_env}, " if call.api_key_env else ""
-    return Stopped(
-        f"the server refuses: {trouble}",
-        where=f"{call.model} at {call.base_url or call.form}",
-        next=f"check {key}the account and the model name, then run the same command again",
-    )
+def _trouble_note(key: str, send: str, trouble: Trouble, endpoint: str) -> Entry:
+    body = {"error": str(trouble), "class": type(trouble).__name__, "paid": trouble.paid, "endpoint": endpoint}
+    return Entry("trouble", key, send, json.dumps(body).encode())

@@ -1,7 +1,13 @@
-"""Reading a chat completion, the JSON object that OpenAI's API and its followers return; no field is trusted."""
+"""Reading what the API forms return (chat completions, raw completions, Responses); no field is trusted.
+
+Whatever the form, `message` is a chat message: its text in `content`, what was thought apart in `reasoning`.
+"""
 
 import math
 from typing import Any
+
+_MOST = 10**9  # tokens of one answer: a count beyond it is no count
+_CUT = frozenset({"length", "max_tokens", "max_output_tokens"})
 
 
 def choice(raw: dict[str, Any]) -> dict[str, Any]:
@@ -12,38 +18,47 @@ def choice(raw: dict[str, Any]) -> dict[str, Any]:
 
 
 def message(raw: dict[str, Any]) -> dict[str, Any]:
-    """The message of the first choice; empty where there is none."""
-    found = choice(raw).get("message")
-    return found if isinstance(found, dict) else {}
+    """The message of the first choice, or one made of the items of a Responses answer; empty where there is none."""
+    if isinstance(raw.get("output"), list) and "choices" not in raw:
+        return _of_items([item for item in raw["output"] if isinstance(item, dict)])
+    first = choice(raw)
+    found = first.get("message")
+    if isinstance(found, dict):
+        return found
+    return {"content": first["text"]} if isinstance(first.get("text"), str) else {}
 
 
 def finish_reason(raw: dict[str, Any]) -> str | None:
-    """Why the model stopped, in the server's words."""
+    """Why the model stopped, in the server's words; for an incomplete Responses answer, what it lacked."""
     found = choice(raw).get("finish_reason")
+    if "choices" not in raw and isinstance(raw.get("status"), str):
+        details = raw.get("incomplete_details")
+        found = details.get("reason") if isinstance(details, dict) and raw["status"] == "incomplete" else raw["status"]
     return found if isinstance(found, str) else None
 
 
+def cut(raw: dict[str, Any]) -> bool:
+    """Whether the cap on tokens ended the answer."""
+    return (finish_reason(raw) or "").lower() in _CUT
+
+
 def usage(raw: dict[str, Any]) -> dict[str, int]:
-    """Tokens: `input`, `output`, `reasoning`; what is missing or cannot be true is left out."""
+    """Tokens: `input` (of it `cached`), `output` (of it `reasoning`); what is missing or cannot be true is left out."""
     found = raw.get("usage")
     if not isinstance(found, dict):
         return {}
-    details = found.get("completion_tokens_details") or found.get("output_tokens_details")
+    put, out = _details(found, "prompt_tokens", "input_tokens"), _details(found, "completion_tokens", "output_tokens")
     counts = {
         "input": _count(found.get("prompt_tokens", found.get("input_tokens"))),
         "output": _count(found.get("completion_tokens", found.get("output_tokens"))),
-        "reasoning": _count(details.get("reasoning_tokens")) if isinstance(details, dict) else None,
+        "cached": _count(put.get("cached_tokens", found.get("prompt_cache_hit_tokens"))),
+        "reasoning": _count(out.get("reasoning_tokens")),
     }
     known = {name: count for name, count in counts.items() if count is not None}
-    if known.get("reasoning", 0) > known.get("output", math.inf):
-        del known["reasoning"]
+    for part, whole in (("reasoning", "output"), ("cached", "input")):
+        if known.get(part, 0) > known.get(whole, math.inf):
+            del known[part]
     return known
-
-
-def _count(value: Any) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
-        return None
-    return int(value)
 
 
 def completion(
@@ -54,3 +69,42 @@ def completion(
     if reasoning is not None:
         parts["reasoning"] = reasoning
     return {"choices": [{"index": 0, "message": parts, "finish_reason": finish_reason}]}
+
+
+def _of_items(items: list[dict[str, Any]]) -> dict[str, Any]:
+    said: list[str] = []
+    refused: list[str] = []
+    thought: list[str] = []
+    for item in items:
+        if item.get("type") == "reasoning":
+            # Open models give the thoughts themselves in `content`, OpenAI's only a summary.
+            thought += texts(item.get("content")) or texts(item.get("summary"))
+        elif item.get("type") == "message":
+            said += texts(item.get("content"))
+            refused += texts(item.get("content"), "refusal")
+    found: dict[str, Any] = {"role": "assistant", "content": "".join(said)}
+    if thought:
+        found["reasoning"] = "\n\n".join(thought)
+    if refused:
+        found["refusal"] = "\n".join(refused)
+    return found
+
+
+def texts(parts: Any, name: str = "text") -> list[str]:
+    """The texts called `name` in a list of content parts."""
+    found = [part.get(name) for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
+    return [text for text in found if isinstance(text, str)]
+
+
+def _details(found: dict[str, Any], *names: str) -> dict[str, Any]:
+    for name in names:
+        details = found.get(f"{name}_details")
+        if isinstance(details, dict):
+            return details
+    return {}
+
+
+def _count(value: Any) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _MOST:  # NaN neither
+        return None
+    return int(value)

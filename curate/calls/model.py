@@ -5,26 +5,50 @@ from typing import Any, Literal, Self
 
 from pydantic import Field
 
+from curate.calls.prices import Price
 from curate.keys import digest
 from curate.records import Record
+
+URL = r"^https?://[^/@?#]+(/[^@?#]*)?$"  # no user, password or query: an address is written into records
+
+
+class Address(Record):
+    """Where a model is served, and the environment variable that holds the key to it."""
+
+    base_url: str = Field(pattern=URL, description="No user or password in it: keys come from the environment.")
+    api_key_env: str | None = None
+
+
+class Rates(Record):
+    """What a provider allows, at each address; None: no limit is known."""
+
+    requests_per_minute: float | None = Field(None, gt=0)
+    tokens_per_minute: float | None = Field(None, gt=0, description="Of request and answer together.")
 
 
 class Call(Record):
     """One request. The key covers what the model sees and how it samples; the rest may change freely."""
 
-    form: str  # the API form: `chat`, `given`
+    form: str  # the API form, a name in `curate.calls.forms`
     model: str
     revision: str | None = None
     sample: int = 0
     body: dict[str, Any]  # the body as sent, without max_tokens
     # Not in the key:
+    via: str | None = None  # sent in another way than each by itself: `batch`
     max_tokens: int | None = None
+    stream: bool = False  # the reply comes in pieces, so that a server's silence is noticed while it works
     billed: bool = True
     base_url: str | None = None
     api_key_env: str | None = None
+    endpoints: tuple[Address, ...] = ()  # several servers of the same model, in the place of `base_url`
+    endpoints_folder: str | None = None  # or a folder in which servers register, which may change at any time
+    served: str | None = None  # the servers that the run itself starts for it, by their mark
     timeout_s: float = 1800.0
-    concurrency: int = 64
-    price: tuple[float, float] | None = None  # USD per million input and output tokens
+    concurrency: int = 64  # at most, over all addresses
+    adaptive: bool = True  # fewer at once where the server shows that it is too much; False: `concurrency` at once
+    rates: Rates | None = None
+    price: Price | None = None
     given: dict[str, Any] | None = None  # form `given`: the raw reply, already known (recorded or made up)
     use: str = "answer"  # what it is asked for, as the report counts it: `answer`, `judge`
     gives_up: bool = False  # an address that cannot be reached fails this call and does not stop the run
@@ -34,6 +58,11 @@ class Call(Record):
     def key(self) -> str:
         """The request key (see docs/reference/keys.md)."""
         return digest("request", 1, self.form, self.model, self.revision, self.sample, self.body)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the body as JSON."""
+        return len(json.dumps(self.body, ensure_ascii=False).encode("utf-8", "surrogatepass"))
 
     @property
     def stored(self) -> bool:
@@ -51,12 +80,14 @@ class Reply(Record):
     raw: dict[str, Any] = Field(default_factory=dict)
     error: str | None = None
     model: str | None = None
+    fingerprint: str | None = None  # the server's word for what answered: its build, its configuration
     truncated: bool = False
     max_tokens: int | None = None  # the cap it was asked under
-    usage: dict[str, int] = Field(default_factory=dict)  # input, output, reasoning
+    usage: dict[str, int] = Field(default_factory=dict)  # input, output, reasoning, cached
     cost: float | None = None
     seconds: float = 0.0
     request_id: str | None = None
+    endpoint: str | None = None  # host, port and path of the server that gave it
 
     @property
     def tag(self) -> str:

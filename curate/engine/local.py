@@ -37,8 +37,11 @@ _BYTES_IN_FLIGHT = 64 << 20  # of questions and their tests; one larger than tha
 
 
 def window(work: Work) -> int:
-    """How many questions are in flight at once: enough to keep every teacher busy while answers are verified."""
-    return max(16, 2 * sum(teacher.concurrency for teacher in work.teachers) // work.samples)
+    """How many questions (or parts of one) are in flight at once: enough to keep every teacher busy while answers are
+    verified.
+    """
+    asking = work.asking
+    return max(16, 2 * sum(teacher.concurrency for teacher in asking.teachers) // asking.at_once)
 
 
 class Local:
@@ -127,19 +130,21 @@ class _SolveAll:
         while questions:
             question = questions.popleft()
             size = _size(question)
-            await self._slots.acquire()
-            await self._room(size)
-            if self._stop is not None:
-                self._slots.release()
-                return
-            self._held += size
-            task = asyncio.create_task(self._one(question))
-            self._tasks.add(task)
-            task.add_done_callback(partial(self._ended, size))
-            del question, task
+            for part in self._work.asking.parts():
+                await self._slots.acquire()
+                await self._room(size)
+                if self._stop is not None:
+                    self._slots.release()
+                    return
+                self._held += size
+                task = asyncio.create_task(self._one(question, part))
+                self._tasks.add(task)
+                task.add_done_callback(partial(self._ended, size))
+                del task
+            del question
 
-    async def _one(self, question: Question) -> None:
-        self._done(question, await solve(question, self._work, self._resources))
+    async def _one(self, question: Question, part: range | None) -> None:
+        self._done(question, await solve(question, self._work, self._resources, part))
 
     def _ended(self, size: int, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

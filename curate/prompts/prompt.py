@@ -22,13 +22,19 @@ VARIABLES = frozenset({"problem", "domain", "truth", "starter_code", "function",
 _JINJA = ImmutableSandboxedEnvironment(
     trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined, autoescape=False
 )
+# For text that a model takes as it is: each space and line end counts.
+_EXACT = ImmutableSandboxedEnvironment(keep_trailing_newline=True, undefined=StrictUndefined, autoescape=False)
 _DEF = re.compile(r"^[ \t]*(?:async[ \t]+)?def[ \t]+([A-Za-z_]\w*)", re.MULTILINE)
 
 
 class Prompt(Record):
-    """Templates by domain; `default` is for the domains that have none of their own."""
+    """Templates by domain; `default` is for the domains that have none of their own.
 
-    system: str | None = None
+    `version` is raised with every change of a shipped prompt. It is no part of a key: what is sent decides.
+    """
+
+    version: int = Field(1, ge=1)
+    system: str | dict[str, str] | None = None  # a text, or texts by domain
     user: dict[str, str] = Field(min_length=1)
 
     @field_validator("user")
@@ -38,7 +44,7 @@ class Prompt(Record):
             raise ValueError("'default' is missing: the template of every domain without its own")
         for name, text in user.items():
             try:
-                unknown = meta.find_undeclared_variables(_JINJA.parse(text)) - VARIABLES
+                unknown = variables_of(text) - VARIABLES
             except TemplateError as error:
                 raise ValueError(f"{name}: {error}") from error
             if unknown:
@@ -51,10 +57,12 @@ class Prompt(Record):
         """The messages of a request, `system` in the place of the prompt's own. Raises RecipeError."""
         text = self.user.get(question.domain, self.user["default"])
         try:
-            content = _template(text).render(_variables(question)).strip()
+            content = compiled(text).render(_variables(question)).strip()
         except TemplateError as error:
             raise RecipeError(f"the prompt cannot be filled in: {error}", where=f"question {question.id}") from error
-        system = self.system if system is None else system
+        if system is None:
+            own = self.system
+            system = own.get(question.domain, own.get("default")) if isinstance(own, dict) else own
         messages = [{"role": "system", "content": system.strip()}] if system and system.strip() else []
         return [*messages, {"role": "user", "content": content}]
 
@@ -91,8 +99,14 @@ def function_of(question: Question) -> str | None:
 
 
 @lru_cache(maxsize=64)
-def _template(text: str) -> Template:
-    return _JINJA.from_string(text)
+def compiled(text: str, *, exact: bool = False) -> Template:
+    """A template in Jinja's sandbox; `exact` keeps every space and line end. Raises jinja2.TemplateError."""
+    return (_EXACT if exact else _JINJA).from_string(text)
+
+
+def variables_of(text: str) -> set[str]:
+    """The variables that a template reads. Raises jinja2.TemplateError."""
+    return set(meta.find_undeclared_variables(_JINJA.parse(text)))
 
 
 def _variables(question: Question) -> dict[str, Any]:

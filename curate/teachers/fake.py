@@ -13,6 +13,7 @@ from pydantic import Field
 
 from curate.calls.completion import completion
 from curate.calls.model import Call, Reply
+from curate.calls.prices import FREE
 from curate.keys import Operational, digest
 from curate.kinds import Ask, Teacher
 from curate.records import Answer, Attempt, Choice, Grid, Question, Reference, Scored, Tests
@@ -57,7 +58,7 @@ class Fake(Teacher):
             given={**raw, "usage": tokens, "model": "gold"},
             latency_s=self.latency_s,
             concurrency=self.concurrency,
-            price=(0.0, 0.0),
+            price=FREE,
         )
 
     def ask(self, ask: Ask, sample: int, resources: "Resources") -> Call:
@@ -74,7 +75,7 @@ class Fake(Teacher):
             given={**raw, "usage": tokens, "model": "gold"},
             latency_s=self.latency_s,
             concurrency=self.concurrency,
-            price=(0.0, 0.0),
+            price=FREE,
         )
 
     def parse(self, question: Question, sample: int, call: Call, reply: Reply) -> Attempt:

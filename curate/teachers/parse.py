@@ -5,24 +5,37 @@ mark of thinking was left open. Everything else keeps its text and says what is 
 """
 
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 from curate.calls import completion
 from curate.calls.model import Call, Reply
 from curate.keys import digest
 from curate.records import Attempt, FinishReason, Question
-from curate.teachers.split import split
+from curate.teachers.split import Marks, opened_by, split
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _STOPPED = frozenset({"stop", "eos", "eos_token", "end_turn", "stop_sequence", "completed"})
-_CUT = frozenset({"length", "max_tokens", "max_output_tokens"})
+_APART = frozenset({"thinking", "reasoning"})  # parts of a content that are no part of the answer
 _REFUSED = frozenset({"content_filter", "refusal", "safety", "recitation"})
 
 
-def attempt_of(question: Question, sample: int, call: Call, reply: Reply, teacher: str) -> Attempt:
+class Reading(NamedTuple):
+    """How to read the replies of one model."""
+
+    marks: Marks | None = None  # those around its thinking, where they are not the usual ones
+    needs_reasoning: bool = False  # an answer without thinking is malformed
+    as_is: bool = False  # the text is the solution, marks and all
+
+
+USUAL = Reading()
+
+
+def attempt_of(
+    question: Question, sample: int, call: Call, reply: Reply, teacher: str, reading: Reading = USUAL
+) -> Attempt:
     """The attempt that a reply holds; never raises on what a model wrote."""
     key = call.key
-    reasoning, solution, finish = _read(reply)
+    reasoning, solution, finish = _read(call, reply, reading)
     return Attempt(
         id=digest("attempt", question.id, teacher, sample, key),
         question_id=question.id,
@@ -38,19 +51,26 @@ def attempt_of(question: Question, sample: int, call: Call, reply: Reply, teache
     )
 
 
-def _read(reply: Reply) -> tuple[str | None, str, FinishReason]:
+def _read(call: Call, reply: Reply, reading: Reading) -> tuple[str | None, str, FinishReason]:
     if reply.status == "failed":
         return None, "", "failed"
     message = completion.message(reply.raw)
     text, apart = _text(message.get("content")), _thinking(message)
-    parts = split(text, thinking_known=apart is not None)
-    thoughts = [part for part in (apart, parts.reasoning) if part]
-    return "\n\n".join(thoughts) or None, parts.solution, _finish(reply.raw, parts.solution, parts.whole)
+    if reading.as_is:
+        return apart, text, _finish(reply.raw, text, whole=True)
+    prompt = call.body.get("prompt")
+    if isinstance(prompt, str):  # a raw prompt may have begun the thinking
+        text = opened_by(prompt, reading.marks) + text
+    parts = split(text, thinking_known=apart is not None, marks=reading.marks)
+    thoughts = dict.fromkeys(part for part in (apart, parts.reasoning) if part)  # some servers give it in both ways
+    reasoning = "\n\n".join(thoughts) or None
+    whole = parts.whole and not (reading.needs_reasoning and reasoning is None)
+    return reasoning, parts.solution, _finish(reply.raw, parts.solution, whole=whole)
 
 
-def _finish(raw: dict[str, Any], solution: str, whole: bool) -> FinishReason:
+def _finish(raw: dict[str, Any], solution: str, *, whole: bool) -> FinishReason:
     said = (completion.finish_reason(raw) or "").lower()
-    if said in _CUT:
+    if completion.cut(raw):
         return "length"
     if said in _REFUSED or completion.message(raw).get("refusal"):
         return "refused"
@@ -66,20 +86,25 @@ def _thinking(message: dict[str, Any]) -> str | None:
     for name in ("reasoning", "reasoning_content", "thinking"):
         if isinstance(message.get(name), str) and message[name].strip():
             return _clean(message[name]).strip()
-    details = message.get("reasoning_details")
-    if isinstance(details, list):
-        texts = [one.get("text") or one.get("summary") for one in details if isinstance(one, dict)]
-        return _clean("\n\n".join(text for text in texts if isinstance(text, str))).strip() or None
-    return None
+    found = [one.get("text") or one.get("summary") for one in _dicts(message.get("reasoning_details"))]
+    if not found:  # or as one of the parts of the content
+        found = [_inner(part) for part in _dicts(message.get("content")) if part.get("type") in _APART]
+    return _clean("\n\n".join(text for text in found if isinstance(text, str))).strip() or None
 
 
 def _text(content: Any) -> str:
     if isinstance(content, str):
         return _clean(content)
-    if isinstance(content, list):  # content parts
-        texts = [part.get("text") for part in content if isinstance(part, dict)]
-        return _clean("".join(text for text in texts if isinstance(text, str)))
-    return ""
+    return _clean("".join(completion.texts([one for one in _dicts(content) if one.get("type") not in _APART])))
+
+
+def _inner(part: dict[str, Any]) -> Any:
+    inner = part.get("thinking") or part.get("text")
+    return "".join(completion.texts(inner)) if isinstance(inner, list) else inner
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def _clean(text: str) -> str:

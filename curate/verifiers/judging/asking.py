@@ -84,7 +84,7 @@ async def _asked(
     call = built("text")
     if call is None:
         return None, Reply(status="failed")
-    if call.form != "chat" or poll.form == "text":
+    if call.form not in ("chat", "responses") or poll.form == "text":
         return call, await calls.ask(call)
     if poll.form != "auto":
         call = built(poll.form)

@@ -3,6 +3,7 @@
 import pytest
 
 from curate.calls.model import Call, Reply
+from curate.calls.prices import Price
 from curate.records import Answer, Question
 from curate.teachers.fake import Fake
 from curate.teachers.openai import Openai
@@ -20,7 +21,7 @@ QUESTION = Question.of(problem="2 + 2?", domain="math", truth=Answer(text="4"), 
         (Openai(model="m", base_url="http://localhost/v1").call(QUESTION, 0, None), "3f70526b044059db2ab89f1a06cdca65"),  # type: ignore[arg-type]
         (
             Openai(model="m", prompt="openthoughts", temperature=0.6, seed=1).call(QUESTION, 2, None),
-            "e1c9be1ff7d9f38d6bed0287fe6aa026",
+            "cc11b0246f5116c15f6bb0ffcc7798d4",
         ),  # type: ignore[arg-type]
         (Fake(error_rate=0.0).call(QUESTION, 0, None), "df53731e207188606a830ceab56d16ad"),  # type: ignore[arg-type]
     ],
@@ -33,7 +34,7 @@ def test_golden_keys(call: Call, key: str) -> None:
     "change",
     [
         {"max_tokens": 5}, {"billed": False}, {"base_url": "http://x"}, {"api_key_env": "K"}, {"timeout_s": 1.0},
-        {"concurrency": 1}, {"price": (1.0, 2.0)}, {"given": {}}, {"latency_s": 1.0},
+        {"concurrency": 1}, {"price": Price(input=1.0, output=2.0)}, {"given": {}}, {"latency_s": 1.0},
     ],
 )  # fmt: skip
 def test_what_does_not_decide_is_not_in_the_key(change: dict[str, object]) -> None:
@@ -51,11 +52,17 @@ def test_what_decides_is(change: dict[str, object]) -> None:
     assert PLAIN.model_copy(update=change).key != PLAIN.key
 
 
-def test_the_seed_moves_with_the_sample_and_the_prompt_is_only_its_text() -> None:
+def test_the_seed_is_that_of_question_and_sample_and_the_prompt_is_only_its_text() -> None:
     teacher = Openai(model="m", base_url="http://localhost/v1", seed=7)
     calls = [teacher.call(QUESTION, sample, None) for sample in range(3)]  # type: ignore[arg-type]
-    assert [call.body["seed"] for call in calls] == [7, 8, 9]
+    assert [call.body["seed"] for call in calls] == [739378048, 255483106, 1597457631]
     assert len({call.key for call in calls}) == 3
+    other = Question.of(problem="3 + 3?", domain="math", truth=Answer(text="6"), source="s", source_id="2")
+    retold = Question.of(problem="2 + 2?", domain="math", truth=Answer(text="four"), source="s", source_id="3")
+    assert teacher.call(other, 0, None).body["seed"] != calls[0].body["seed"]  # type: ignore[arg-type]
+    assert teacher.call(retold, 0, None).key == calls[0].key  # type: ignore[arg-type]  # truth decides nothing
+    reseeded = teacher.model_copy(update={"seed": 8}).call(QUESTION, 0, None)  # type: ignore[arg-type]
+    assert reseeded.body["seed"] != calls[0].body["seed"]
 
 
 def test_a_reply_survives_storage() -> None:

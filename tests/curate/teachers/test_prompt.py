@@ -1,11 +1,13 @@
 """Prompts: found by name, checked when loaded, filled with text that is never a template."""
 
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from curate.errors import RecipeError
+from curate.keys import digest
 from curate.prompts.prompt import load
 from curate.records import Answer, Choice, Grid, Question, Tests, Truth, Unknown
 from curate.teachers.openai import Openai
@@ -19,7 +21,18 @@ def user(name: str, asked: Question) -> str:
     return load("annotate", name).render(asked)[-1]["content"]
 
 
-@pytest.mark.parametrize("name", ["plain", "openthoughts"])
+SHIPPED = ["plain", "openthoughts", "deepseek-r1", "qwq", "gpt-oss"]
+# By version: whoever changes what a shipped prompt says raises its version and freezes it anew.
+FROZEN = {
+    "plain": (1, "6b2d96b7de7890678493a142bfbf1a57"),
+    "openthoughts": (1, "bcd03490e86466444e951e984bffd9c8"),
+    "deepseek-r1": (1, "9b1be33beeeea6d52387198b9471a7c9"),
+    "qwq": (1, "942231e6738a9c026255bbf3e927ab0a"),
+    "gpt-oss": (1, "4edf4bc8adf93133a6fe3a05888b2c3e"),
+}
+
+
+@pytest.mark.parametrize("name", SHIPPED)
 def test_each_domain_is_told_what_is_checked(name: str) -> None:
     assert r"\boxed{}" in user(name, question(Answer(text="4")))
     stdin = user(name, question(Tests(cases=""), "code"))
@@ -39,9 +52,46 @@ def test_each_domain_is_told_what_is_checked(name: str) -> None:
     assert user(name, question(Grid(cells=((1,),)), "puzzle"))
 
 
-def test_code_that_stands_in_the_problem_is_not_repeated() -> None:
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_changed_prompt_has_a_new_version(name: str) -> None:
+    found = load("annotate", name)
+    assert FROZEN[name] == (found.version, digest(found.model_dump(exclude={"version"})))
+
+
+def test_every_shipped_prompt_is_known_here() -> None:
+    folder = Path(str(files("curate.prompts"))) / "annotate"
+    assert sorted(path.stem for path in folder.iterdir()) == sorted(SHIPPED)
+
+
+def test_a_system_message_by_domain(tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text("system: {math: Count., default: Think.}\nuser: {default: 'Q: {{ problem }}'}")
+    math, code = question(Answer(text="4")), question(Answer(text="4"), "code")
+    assert [load("annotate", str(path)).render(one)[0]["content"] for one in (math, code)] == ["Count.", "Think."]
+    teacher = Openai(model="m", base_url="http://x/v1", system={"code": "Program."})
+    assert teacher.call(code, 0, None).body["messages"][0] == {"role": "system", "content": "Program."}  # type: ignore[arg-type]
+    assert len(teacher.call(math, 0, None).body["messages"]) == 1  # type: ignore[arg-type]
+
+
+def test_an_edited_prompt_changes_only_what_it_changes(tmp_path: Path) -> None:
+    path, other = tmp_path / "a.yaml", tmp_path / "b.yaml"
+    path.write_text("version: 1\nuser: {math: 'M {{ problem }}', default: 'Q {{ problem }}'}")
+    other.write_text("version: 2\nuser: {math: 'N {{ problem }}', default: 'Q {{ problem }}'}")
+    math, code = question(Answer(text="4")), question(Answer(text="4"), "code")
+
+    def keys(prompt: Path) -> list[str]:
+        teacher = Openai(model="m", base_url="http://x/v1", prompt=str(prompt))
+        return [teacher.call(one, 0, None).key for one in (math, code)]  # type: ignore[arg-type]
+
+    before, after = keys(path), keys(other)
+    assert before[0] != after[0]
+    assert before[1] == after[1]
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_code_that_stands_in_the_problem_is_not_repeated(name: str) -> None:
     code = "def double(x):"
-    assert user("plain", question(Tests(cases=""), "code", code, starter_code=code)).count(code) == 1
+    assert user(name, question(Tests(cases=""), "code", code, starter_code=code)).count(code) == 1
 
 
 def test_openthoughts_names_its_marks_and_system_can_be_replaced() -> None:

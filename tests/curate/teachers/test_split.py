@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from curate.calls.completion import completion
+from curate.calls.completion import completion, usage
 from curate.calls.model import Call, Reply
 from curate.records import Answer, Question
+from curate.teachers.openai import Openai
 from curate.teachers.parse import attempt_of
 
 QUESTION = Question.of(problem="2 + 2?", domain="math", truth=Answer(text="4"), source="s", source_id="1")
@@ -44,6 +45,18 @@ def message(content: Any, finish: str | None = "stop", **fields: Any) -> dict[st
         message(OPENTHOUGHTS),
         message(HARMONY),
         message([{"type": "thinking", "thinking": "x"}, {"type": "text", "text": "It is 4."}], reasoning="two and two"),
+        message([{"type": "thinking", "thinking": [{"type": "text", "text": "two and two"}]},
+                 {"type": "text", "text": "It is 4."}]),
+        message("It is 4.", reasoning="two and two", reasoning_content="two and two"),
+        message("<think>two and two</think>It is 4.", reasoning="two and two"),
+        message("It is 4.", reasoning_details=[{"type": "reasoning.summary", "summary": "two and two"}]),
+        message("analysistwo and twoassistantfinalIt is 4."),
+        message("analysis two and two assistantfinal It is 4."),
+        {"status": "completed", "output": [
+            {"type": "reasoning", "summary": [{"type": "summary_text", "text": "two and two"}]},
+            {"type": "message", "content": [{"type": "output_text", "text": "It is 4."}]},
+        ]},
+        {"choices": [{"text": "<think>two and two</think>It is 4.", "finish_reason": "stop"}]},
     ],
 )  # fmt: skip
 def test_every_form_gives_the_same(raw: dict[str, Any]) -> None:
@@ -61,6 +74,24 @@ def test_every_form_gives_the_same(raw: dict[str, Any]) -> None:
         (message("<think>a</think>", "stop"), ("a", "", "empty")),
         (message("<think>a</think><think>b</think>It is 4."), ("a\n\nb", "It is 4.", "stop")),
         (message("<think>a</think><think>b"), ("a\n\nb", "", "malformed")),
+        (message('<think>The word is "fast"</think>It is 4.'), ('The word is "fast"', "It is 4.", "stop")),
+        (
+            message("<think>I write `<think>x</think>` first</think>4"),
+            ("I write `<think>x</think>` first", "4", "stop"),
+        ),
+        (message("<think>I end with '</think>' then</think>4"), ("I end with '</think>' then", "4", "stop")),
+        (message("<think>I end with `</think>` then"), ("I end with `</think>` then", "", "malformed")),
+        (
+            message("<think>a</think>Say `</think>` or </think> to end"),
+            ("a", "Say `</think>` or </think> to end", "stop"),
+        ),
+        (message("analysis of the data: 4."), (None, "analysis of the data: 4.", "stop")),
+        (
+            {"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}, "output": []},
+            (None, "", "length"),
+        ),
+        ({"status": "incomplete", "incomplete_details": None, "output": []}, (None, "", "empty")),
+        ({"status": "completed", "output": [{"type": "message", "content": "text"}, 5]}, (None, "", "empty")),
         (message("Write `</think>` to end it."), (None, "Write `</think>` to end it.", "stop")),
         (message("Close with </think> here.", reasoning="a"), ("a", "Close with </think> here.", "stop")),
         (message("<think>b</think>It is 4.", reasoning="a"), ("a\n\nb", "It is 4.", "stop")),
@@ -101,5 +132,51 @@ def test_a_hostile_text_takes_no_time() -> None:
         "<|begin_of_thought|>" * 50_000,
         "<|channel|>analysis<|message|>" * 30_000,
         "</think>" * 100_000,
+        "<think>" + "`</think>`" * 100_000,
+        "<think>`" + "</think>" * 100_000,
+        "analysis" * 100_000 + "assistantfinal" * 50_000,
     ):
         read(message(text))
+
+
+def test_marks_of_a_recipe_s_own() -> None:
+    teacher = Openai(model="m", base_url="http://x/v1", marks={"open": "[THINK]", "close": "[/THINK]"})  # type: ignore[arg-type]
+
+    def own(text: str, finish: str = "stop") -> tuple[str | None, str, str]:
+        attempt = teacher.parse(QUESTION, 0, CALL, Reply(raw=message(text, finish)))
+        return attempt.reasoning, attempt.solution, attempt.finish_reason
+
+    assert own("[THINK]two and two[/THINK]It is 4.") == ("two and two", "It is 4.", "stop")
+    assert own("two and two[/THINK]It is 4.") == ("two and two", "It is 4.", "stop")
+    assert own("[THINK]on and on") == ("on and on", "", "malformed")
+    assert own("<think>is text here</think>") == (None, "<think>is text here</think>", "stop")
+
+
+def test_an_answer_may_have_to_show_its_thinking() -> None:
+    teacher = Openai(model="m", base_url="http://x/v1", needs_reasoning=True)
+
+    def finish(raw: dict[str, Any]) -> str:
+        return teacher.parse(QUESTION, 0, CALL, Reply(raw=raw)).finish_reason
+
+    assert finish(message("It is 4.")) == "malformed"
+    assert finish(message("It is 4.", "length")) == "length"
+    assert finish(message("It is 4.", reasoning="two and two")) == "stop"
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        ({"prompt_tokens": 11, "completion_tokens": 7}, {"input": 11, "output": 7}),
+        ({"input_tokens": 11, "output_tokens": 7, "input_tokens_details": {"cached_tokens": 5}},
+         {"input": 11, "output": 7, "cached": 5}),
+        ({"prompt_tokens": 11, "completion_tokens": 7, "prompt_tokens_details": None, "prompt_cache_hit_tokens": 4},
+         {"input": 11, "output": 7, "cached": 4}),
+        ({"completion_tokens": 7, "completion_tokens_details": {"reasoning_tokens": 9}}, {"output": 7}),
+        ({"prompt_tokens": float("nan"), "completion_tokens": -1}, {}),
+        ({"prompt_tokens": True, "completion_tokens": "7"}, {}),
+        ({"prompt_tokens": 3, "prompt_tokens_details": {"cached_tokens": 4}}, {"input": 3}),
+        (None, {}), ([], {}), ("7", {}),
+    ],
+)  # fmt: skip
+def test_tokens_that_cannot_be_true_are_left_out(found: Any, expected: dict[str, int]) -> None:
+    assert usage({"usage": found}) == expected

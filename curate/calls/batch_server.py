@@ -1,0 +1,125 @@
+"""OpenAI's Batch API as `curate.calls.batch` needs it: make a batch, find it again, look at it, read its results."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterable
+from tempfile import TemporaryFile
+from typing import Any, BinaryIO, NamedTuple, cast
+
+import openai
+
+from curate.calls.batch_notes import Kin
+from curate.calls.model import Call
+from curate.calls.posted import path, sent_body
+from curate.calls.secret import without_keys
+from curate.calls.trouble import Unclear
+from curate.calls.wire import Wire, trouble_in
+
+_MARK = "veristill"  # the name of our tag in a batch's metadata
+_OVER = frozenset({"completed", "failed", "expired", "cancelled"})
+
+
+class State(NamedTuple):
+    """How far a batch is."""
+
+    status: str
+    files: tuple[str, ...] = ()  # ids of what it has written: answers and errors
+    words: str = ""  # why it failed
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more comes."""
+        return self.status in _OVER
+
+
+def line(call: Call, key: str) -> bytes:
+    """The line of a batch file that asks for a call."""
+    asked = {"custom_id": key, "method": "POST", "url": f"/v1{path(call)}", "body": sent_body(call)}
+    return json.dumps(asked, separators=(",", ":")).encode() + b"\n"
+
+
+class BatchServer:
+    """The Batch API at every address. Each method raises a `Trouble`."""
+
+    def __init__(self) -> None:
+        self._wire = Wire()
+
+    async def upload(self, kin: Kin, tag: str, lines: Iterable[bytes]) -> str:
+        """Upload the requests of a batch; the id of the file."""
+        with TemporaryFile() as file:
+            await asyncio.to_thread(file.writelines, lines)
+            file.seek(0)
+            sent = (f"{tag}.jsonl", cast("BinaryIO", file))
+            try:
+                return (await self._client(kin).files.create(file=sent, purpose="batch")).id
+            except openai.OpenAIError as error:
+                raise trouble_in(error) from None
+
+    async def make(self, kin: Kin, tag: str, file_id: str, endpoint: Any) -> str:
+        """Make a batch of an uploaded file; its id."""
+        try:
+            made = await self._client(kin).batches.create(
+                input_file_id=file_id, endpoint=endpoint, completion_window="24h", metadata={_MARK: tag}
+            )
+        except openai.OpenAIError as error:
+            raise trouble_in(error) from None
+        return _text(getattr(made, "id", None))
+
+    async def find(self, kin: Kin, tag: str) -> str | None:
+        """The id of the batch with a tag; None if there is none."""
+        try:
+            async for one in self._client(kin).batches.list(limit=100):
+                if (one.metadata or {}).get(_MARK) == tag:
+                    return _text(one.id)
+        except openai.OpenAIError as error:
+            raise trouble_in(error) from None
+        return None
+
+    async def state(self, kin: Kin, batch_id: str) -> State:
+        """How far a batch is."""
+        try:
+            one = await self._client(kin).batches.retrieve(batch_id)
+        except openai.OpenAIError as error:
+            raise trouble_in(error) from None
+        data = (one.errors.data if one.errors else None) or []
+        words = "; ".join(f"{each.code}: {each.message}" for each in data[:3])
+        files = tuple(name for name in (one.output_file_id, one.error_file_id) if name)
+        return State(_text(one.status), files, without_keys(words))
+
+    async def results(self, kin: Kin, file_id: str) -> AsyncIterator[dict[str, Any]]:
+        """The lines of a file of results, as it comes. Lines that are no JSON objects are left out."""
+        rest = b""
+        try:
+            async with self._client(kin).files.with_streaming_response.content(file_id) as came:
+                async for chunk in came.iter_bytes():
+                    # By hand: a text's own line separators (U+2028) would be taken for line ends.
+                    *whole, rest = (rest + chunk).split(b"\n")
+                    for found in filter(None, map(_object, whole)):
+                        yield found
+        except openai.OpenAIError as error:
+            raise trouble_in(error) from None
+        except Exception as error:  # noqa: BLE001 - the boundary to the SDK's stream, which does not wrap its errors
+            raise Unclear(f"a file of results broke off: {without_keys(str(error))}") from None
+        if (last := _object(rest)) is not None:
+            yield last
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._wire.close()
+
+    def _client(self, kin: Kin) -> openai.AsyncOpenAI:
+        return self._wire.client(kin.base_url, kin.api_key_env)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise Unclear("the server's answer on a batch makes no sense")
+    return value
+
+
+def _object(text: bytes) -> dict[str, Any] | None:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None

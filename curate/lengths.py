@@ -1,0 +1,139 @@
+"""What is done about an answer that the cap on tokens cut: kept as it is, or asked for once more in a stated way.
+
+Nothing is paid for again unless the recipe says so, and then once: what was asked stands in the ledger like any reply.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import Field, model_validator
+
+from curate.calls import completion
+from curate.calls.model import Call, Reply
+from curate.kinds import Teacher
+from curate.records import Record
+
+if TYPE_CHECKING:
+    from curate.calls.client import Calls
+
+Action = Literal["keep", "drop", "retry_larger", "continue"]
+
+
+class OnLength(Record):
+    """The rule of a recipe; a bare word `x` means `{action: x}`."""
+
+    action: Action = Field(
+        "keep",
+        description="keep: labelled as truncated. drop: left out. retry_larger: asked once more under max_tokens."
+        " continue: the rest is asked for.",
+    )
+    max_tokens: int | None = Field(None, ge=1, description="The larger cap of retry_larger.")
+    times: int = Field(1, ge=1, le=64, description="How often continue asks for more, each time under the usual cap.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _word(cls, value: Any) -> Any:
+        return {"action": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if (self.action == "retry_larger") != (self.max_tokens is not None):
+            raise ValueError("retry_larger, and only it, has max_tokens: the larger cap")
+        if self.times != 1 and self.action != "continue":
+            raise ValueError("times is for continue alone")
+        return self
+
+
+KEEP = OnLength()
+
+
+async def answer(teacher: Teacher, call: Call, rule: OnLength, calls: "Calls") -> Reply:
+    """The reply to a call, and to what the rule has asked after it. A further call that failed makes it `failed`."""
+    reply = await calls.ask(call)
+    for turn in range(_turns(rule)):
+        more = _further(teacher, call, reply, rule, turn)
+        if more is None:
+            return reply
+        came = await calls.ask(more)
+        if came.status == "failed":
+            return came
+        reply = came if rule.action == "retry_larger" else joined(reply, came)
+    return reply
+
+
+def known_replies(asked: Sequence[tuple[Teacher, Call]], rule: OnLength, calls: "Calls") -> dict[str, Reply]:
+    """The same from what the ledger holds, by the key of each call; what `answer` would still ask for is left out."""
+    found = calls.lookup([call for _, call in asked])
+    open_ = {call.key: (teacher, call) for teacher, call in asked}
+    for turn in range(_turns(rule)):
+        further: dict[str, Call] = {}
+        for key, (teacher, call) in open_.items():
+            more = _further(teacher, call, found[key], rule, turn) if key in found else None
+            if more is not None:
+                further[key] = more
+        open_ = {key: open_[key] for key in further}
+        came = calls.lookup(list(further.values()))
+        for key, more in further.items():
+            reply = came.get(more.key)
+            if reply is None:
+                del found[key], open_[key]
+            elif reply.status == "failed" or rule.action == "retry_larger":
+                found[key] = reply
+            else:
+                found[key] = joined(found[key], reply)
+    return found
+
+
+def uncut(attempts: pa.Table) -> pa.Table:
+    """The rows of an attempts table without those that were cut: what `drop` publishes, whatever the view."""
+    return attempts.filter(pc.not_equal(attempts.column("finish_reason").cast("string"), "length"))
+
+
+def joined(begun: Reply, rest: Reply) -> Reply:
+    """One reply of two: its texts one after the other, its tokens and cost added; it ends as the second does."""
+    before, after = completion.message(begun.raw), completion.message(rest.raw)
+    message = {"role": "assistant", "content": _text(before, "content") + _text(after, "content")}
+    reason = completion.finish_reason(rest.raw)
+    thought, more = _thought(before), _thought(after)
+    if thought or more:
+        message["reasoning"] = thought + more
+    if more and _text(before, "content").strip():
+        reason = "misplaced"  # the rest of a solution came back as thinking: nobody knows where it belongs
+    choice = {"index": 0, "message": message, "finish_reason": reason}
+    names = begun.usage.keys() & rest.usage.keys()
+    costs = (begun.cost, rest.cost)
+    return rest.model_copy(
+        update={
+            "raw": {"choices": [choice]},
+            "usage": {name: begun.usage[name] + rest.usage[name] for name in sorted(names)},
+            "cost": None if costs[0] is None or costs[1] is None else costs[0] + costs[1],
+            "seconds": begun.seconds + rest.seconds,
+        }
+    )
+
+
+def _turns(rule: OnLength) -> int:
+    return {"retry_larger": 1, "continue": rule.times}.get(rule.action, 0)
+
+
+def _further(teacher: Teacher, call: Call, reply: Reply, rule: OnLength, turn: int) -> Call | None:
+    """What the rule asks after a reply; None where it asks for nothing."""
+    if reply.status == "failed" or not reply.truncated:
+        return None
+    if rule.action == "continue":
+        return teacher.further(call, reply)
+    larger = rule.max_tokens
+    if larger is None or call.max_tokens is None or larger <= call.max_tokens:
+        return None
+    return call.model_copy(update={"max_tokens": larger})
+
+
+def _text(message: dict[str, Any], name: str) -> str:
+    found = message.get(name)
+    return found if isinstance(found, str) else ""
+
+
+def _thought(message: dict[str, Any]) -> str:
+    return _text(message, "reasoning") or _text(message, "reasoning_content")
