@@ -32,6 +32,7 @@ bench: $(VENV)/.developing ## rows per second, memory and disk of a run, and the
 	$(RUN)/python -P tests/bench/soak.py answers --rows 5000 --folder $(OUT)/bench-answers
 	$(RUN)/python -P tests/bench/soak.py tests --rows 500 --folder $(OUT)/bench-tests
 	$(RUN)/python -P tests/bench/sandbox_peers.py --programs 20 --rounds 1 --only fork,ours,python,bwrap
+	$(RUN)/python -P tests/bench/calls_peers.py --requests 1000 --rounds 1 --in-flight 256 --only raw,openai,ours
 
 soak: $(VENV)/.developing ## the same at full size: 200,000 answers, tests of up to 200 MB, every peer of the sandbox (hours)
 	$(RUN)/python -P tests/bench/soak.py answers --folder $(OUT)/soak-answers

@@ -37,7 +37,9 @@ async def explain(run: Run, flow: Flow, what: str) -> dict[str, Any]:
         "attempts": [],
     }
     async with open_resources(run, flow, read_only=True) as resources:
-        solved = decide([question], flow.work(), resources)[0]
+        work = flow.work()
+        part = next(work.asking.parts())  # of a million samples, the first few hundred
+        solved = decide([question], work, resources, part)[0]
         found["pending"] = solved.pending
         for one in solved.decided:
             told = {name: getattr(one, name).model_dump(mode="json") for name in ("attempt", "verdict")}

@@ -3,7 +3,7 @@
 Nothing is asked, paid or kept: the whole flow runs for real in a throw-away root.
 """
 
-from curate.flow import BudgetBlock, Flow, Options
+from curate.flow import Annotate, BudgetBlock, Flow, Options
 from curate.teachers.fake import Fake
 
 ROWS = 8  # a source, unless --limit says otherwise
@@ -16,7 +16,7 @@ def rehearsal(flow: Flow) -> Flow:
     return flow.model_copy(
         update={
             "sources": tuple(source.rehearsal() for source in flow.sources),
-            "annotate": flow.annotate.model_copy(update={"teacher": fakes}),
+            "annotate": _few(flow.annotate).model_copy(update={"teacher": fakes}),
             "judge": judge,
             "verify": flow.verify.rehearsed(judge),
             "publish": flow.publish.model_copy(update={"push": False}),
@@ -24,6 +24,11 @@ def rehearsal(flow: Flow) -> Flow:
             "budget": BudgetBlock(),
         }
     )
+
+
+def _few(annotate: Annotate) -> Annotate:
+    """The same with a few samples of each question, where the recipe has very many."""
+    return annotate.model_copy(update={"samples": min(annotate.samples, ROWS)})
 
 
 def rehearsal_options(options: Options) -> Options:

@@ -93,12 +93,20 @@ def _plain(text: str) -> str:
 
 
 def _nested(model: type[BaseModel]) -> list[type[BaseModel]]:
-    found = []
-    for field in model.model_fields.values():
-        for inner in (field.annotation, *get_args(field.annotation)):
-            if isinstance(inner, type) and issubclass(inner, BaseModel):
-                found.append(inner)
-    return found
+    """The blocks that a block's fields take, and theirs, each once."""
+    found: dict[type[BaseModel], None] = {}
+    waiting: list[Any] = [field.annotation for field in model.model_fields.values()]
+    while waiting:
+        one = waiting.pop(0)
+        waiting += [] if _is_plug(one) else get_args(one)
+        if isinstance(one, type) and issubclass(one, BaseModel) and one not in found:
+            found[one] = None
+            waiting += [field.annotation for field in one.model_fields.values()]
+    return list(found)
+
+
+def _is_plug(annotation: Any) -> bool:
+    return get_origin(annotation) is Annotated and any(isinstance(meta, Plug) for meta in get_args(annotation)[1:])
 
 
 def _fields(model: type[BaseModel]) -> list[str]:

@@ -123,7 +123,7 @@ def _stages(flow: Flow) -> dict[str, str]:
     return {
         "ingest": ", ".join(_words(source) for source in flow.sources),
         "clean": ", ".join(_words(stage) for stage in flow.clean) or "nothing",
-        "solve": f"{flow.annotate.samples} answer(s) per question from {', '.join(teachers)}",
+        "solve": f"{_answers(flow)} from {', '.join(teachers)}",
         "verify": f"preset {flow.verify.preset}"
         if flow.verify.preset
         else "; ".join([*chains, "every other domain: by its truth"]),
@@ -132,6 +132,13 @@ def _stages(flow: Flow) -> dict[str, str]:
         "publish": f"runs/{flow.name}/dataset, traces as {flow.publish.trace_format}"
         + (f", pushed to {flow.publish.repo}" if flow.publish.push else ", not pushed"),
     }
+
+
+def _answers(flow: Flow) -> str:
+    rounds = flow.annotate.until_verified
+    if rounds is None:
+        return f"{flow.annotate.samples:,} answer(s) per question"
+    return f"up to {rounds.max_samples} answers per question, until {rounds.want} is verified,"
 
 
 def _chain(chain: Any) -> str:

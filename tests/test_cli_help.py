@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 VERISTILL = str(Path(sys.executable).with_name("veristill"))
-VERBS = ["audit", "check", "doctor", "explain", "init", "render", "run", "schema", "status", "version", "view"]
+VERBS = ["audit", "check", "doctor", "explain", "init", "plan", "render", "run", "schema", "status", "version", "view"]
 
 
 def _output(*arguments: str) -> str:
@@ -59,6 +59,7 @@ def test_help_imports_nothing_heavy() -> None:
         ["bogus"], ["run"], ["run", "quickstart", "--until", "never"], ["run", "quickstart", "--max-cost", "nan"],
         ["run", "quickstart", "--max-cost", "-1"], ["run", "quickstart", "--limit", "0"], ["run", "--engine", "x", "q"],
         ["--rooot", ".", "run", "quickstart"], ["render", "x"],
+        ["plan"], ["plan", "quickstart", "--probe", "0"], ["plan", "quickstart", "--max-cost", "nan"],
     ],
 )  # fmt: skip
 def test_bad_usage_ends_with_2(arguments: list[str], tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ COMMANDS = [
     ["init", "started.yaml"],
     ["check", "started.yaml"],
     ["run", "r.yaml", "--limit", "30"],
+    ["plan", "r.yaml"],
     ["run", "r.yaml", "--dry-run"],
     ["run", "r.yaml", "--partial"],
     ["status", "r.yaml"],

@@ -10,7 +10,19 @@ from typing import NamedTuple
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-HOW_TO = ["verify-your-own-answers", "ask-a-model", "add-a-source", "judge", "audit-openthoughts"]
+HOW_TO = [
+    "verify-your-own-answers",
+    "vllm-cluster",
+    "crashes",
+    "ask-a-model",
+    "prompts",
+    "batch",
+    "pay",
+    "serve",
+    "add-a-source",
+    "judge",
+    "audit-openthoughts",
+]
 RUN = ["README.md", "docs/tutorial.md", *(f"docs/how-to/{name}.md" for name in HOW_TO)]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 _FENCE = re.compile(

@@ -89,12 +89,21 @@ class DecidedShelf(Shelf):
         asked = self._questions.row(place)
         with self._lock:
             parts = decided_now(iter([pa.Table.from_pylist([asked], schema=SCHEMA)]), self._work, self._resources)
-            ((_, ((question, solved),)),) = parts
-        for one in solved.decided:
-            if one.attempt.sample == self._samples[number]:
-                reference = asked["gold"] or asked["answer"]
-                more = {"ground_truth_solution": reference, UNLISTED: asked.get(UNLISTED)}
-                return {**_told(question, one), **more, "starter_code": asked["starter_code"]}
+            found = next(
+                (
+                    (question, one)
+                    for _, part in parts
+                    for question, solved in part
+                    for one in solved.decided
+                    if one.attempt.sample == self._samples[number]
+                ),
+                None,
+            )
+        if found is not None:
+            question, one = found
+            reference = asked["gold"] or asked["answer"]
+            more = {"ground_truth_solution": reference, UNLISTED: asked.get(UNLISTED)}
+            return {**_told(question, one), **more, "starter_code": asked["starter_code"]}
         raise InputError("its answer is not in the ledger any more", where=self.name)
 
     def close(self) -> None:

@@ -1,5 +1,6 @@
 """The command line's root: its help, its global options, and what every verb is told."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -53,3 +54,10 @@ def chosen(context: typer.Context) -> Settings:
     """The global options of this command line."""
     found: Settings = context.obj
     return found
+
+
+def amount(value: float | None) -> float | None:
+    """A sum of money that was given. Raises BadParameter for one that is none."""
+    if value is not None and not 0 < value < math.inf:
+        raise typer.BadParameter("expected an amount above 0")
+    return value

@@ -1,12 +1,11 @@
 """`veristill run`: from questions to a verified, published dataset."""
 
-import math
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from recipes.cli.app import app, chosen
+from recipes.cli.app import amount, app, chosen
 
 if TYPE_CHECKING:
     from curate.report import Report
@@ -32,12 +31,6 @@ class Engine(StrEnum):
     LOCAL = "local"
 
 
-def _amount(value: float | None) -> float | None:
-    if value is not None and not 0 < value < math.inf:
-        raise typer.BadParameter("expected an amount above 0")
-    return value
-
-
 @app.command()
 def run(
     context: typer.Context,
@@ -49,7 +42,7 @@ def run(
     engine: Annotated[Engine, typer.Option(metavar="ENGINE", help="What runs the stages: local.")] = Engine.LOCAL,
     max_cost: Annotated[
         float | None,
-        typer.Option(metavar="USD", callback=_amount, help="Stop before spending more; overrides the recipe."),
+        typer.Option(metavar="USD", callback=amount, help="Stop before spending more; overrides the recipe."),
     ] = None,
     limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Read at most N rows of each source.")] = None,
     dry_run: Annotated[

@@ -1,0 +1,327 @@
+"""Plan: what a recipe will take before it is run, and what of it is already paid for.
+
+Only reads, unless a probe is asked for: that sends the requests of some questions for real, into the ledger of the run,
+so that nothing is paid twice. Where the sources were not read yet, they are read into a folder that is thrown away.
+"""
+
+import tempfile
+from array import array
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from pydantic import Field
+
+from curate.calls.model import Call, Reply
+from curate.engine.local import Local
+from curate.flow import Flow, Options
+from curate.ingest import ingest_key, ingested
+from curate.keys import digest
+from curate.kinds import Gate, Teacher
+from curate.labels import Kept, clean
+from curate.order import Course
+from curate.progress import Progress
+from curate.projection import Moments, Range, Seen, TeacherPlan, project, turns_called_for
+from curate.pulse import Pulse
+from curate.questions import QuestionTable, questions_of
+from curate.records import Question, Record
+from curate.resources import Resources, open_resources
+from curate.run import Run
+from curate.solve import Solved, Work, decide
+
+_BATCH = 64
+
+
+class Plan(Record):
+    """What a recipe takes. Amounts of what is still to be asked; `paid_usd` went before."""
+
+    recipe: str
+    rows: int = Field(description="Rows of the sources.")
+    questions: int = Field(description="Of these, the ones that are asked.")
+    answered: int = 0
+    recorded: int = Field(0, description="Questions with recorded answers: nothing is sent for them.")
+    paid_usd: float = 0.0
+    probed: int = Field(0, description="Questions that this command asked.")
+    requests: Range
+    input_tokens: Range
+    output_tokens: Range
+    cost_usd: Range | None = Field(description="None: a price is not known.")
+    judge_usd: Range | None = Field(None, description="Of `cost_usd`, what the judges take, as far as it is known.")
+    hours: Range = Field(description="Of waiting, all teachers at once.")
+    gpu_hours: Range | None = None
+    teachers: tuple[TeacherPlan, ...]
+    notes: tuple[str, ...] = ()
+
+
+class _Here(NamedTuple):
+    """The questions to be asked, wherever they lie."""
+
+    run: Run
+    rows: int
+    kept: Kept
+    notes: list[str]
+
+
+async def plan(flow: Flow, options: Options, probe: int | None = None) -> Plan:
+    """What the flow takes under `options.root`; with `probe`, after asking that many of its questions for real.
+
+    Raises what reading the sources raises; with `probe` also Stopped and Prerequisite, as a run does.
+    """
+    run = Run(options.root, flow.name)
+    progress = Progress(quiet=options.quiet)
+    probed = 0
+    if probe:
+        with run.writing():
+            run.write("recipe.lock.yaml", options.lock_text)
+            probed = await _probe(run, flow, options, probe, progress)
+    async with (
+        _questions(run, flow, options, progress) as here,
+        open_resources(run, flow, read_only=True) as resources,
+    ):
+        return _planned(flow, here, resources, progress).model_copy(update={"probed": probed})
+
+
+async def _probe(run: Run, flow: Flow, options: Options, count: int, progress: Progress) -> int:
+    engine = Local(progress)
+    ingest, kept = await Course(run, flow, options, engine, progress).prepare()
+    drawn = _drawn(run, kept, count)
+    work = flow.work()
+    async with open_resources(
+        run, flow, needs=work.needs(ingest.kinds), caps=flow.budget.caps(options.max_cost_usd), say=progress.say
+    ) as resources:
+        with progress.stage("probe", len(drawn)) as bar:
+            bar.tell = Pulse(resources.calls, lambda: bar.left)
+
+            def done(question: Question, solved: Solved) -> None:
+                bar.advance(solved.first)
+
+            groups = map(drawn.only, QuestionTable(run.questions).groups())
+            await engine.solve((group for group in groups if group.num_rows), work, resources, done)
+    return len(drawn)
+
+
+def _drawn(run: Run, kept: Kept, count: int) -> Kept:
+    """`count` of the kept questions, the same ones each time, spread over all of them."""
+    marks: list[tuple[str, int]] = []
+    rows = 0
+    for group in QuestionTable(run.questions).groups(["seq", "id"]):
+        rows = max(rows, group.column("seq")[-1].as_py() + 1) if group.num_rows else rows
+        for seq, id_ in zip(*(group.column(name).to_pylist() for name in ("seq", "id")), strict=True):
+            if seq in kept:
+                marks.append((digest("probe", id_), seq))
+        marks = sorted(marks)[:count]
+    drawn = Kept(rows)
+    drawn.set([seq for _, seq in marks], True)
+    return drawn
+
+
+@asynccontextmanager
+async def _questions(run: Run, flow: Flow, options: Options, progress: Progress) -> AsyncIterator[_Here]:
+    """What an earlier command has ingested for this very recipe, else what is read now."""
+    known = ingested(run)
+    prints = [source.fingerprint() for source in flow.sources]
+    if known is not None and known.key == ingest_key(flow.sources, prints, options.limit):
+        kept, labelled = clean(run, flow.clean, known.rows, known.key, None)
+        left = [stage.kind() for stage in flow.clean[len(labelled) :]]
+        yield _Here(run, known.rows, kept, _uncleaned(left))
+        return
+    gates = [stage.kind() for stage in flow.clean if isinstance(stage, Gate)]
+    pure = flow.model_copy(update={"clean": tuple(stage for stage in flow.clean if not isinstance(stage, Gate))})
+    with tempfile.TemporaryDirectory(prefix="veristill-plan-") as root:
+        aside = Run(Path(root), flow.name)
+        with aside.writing():
+            ingest, kept = await Course(aside, pure, options, Local(progress), progress).prepare()
+        yield _Here(aside, ingest.rows, kept, _uncleaned(gates))
+
+
+def _uncleaned(stages: list[str]) -> list[str]:
+    return [f"not cleaned by {', '.join(stages)} yet, which may take questions away"] if stages else []
+
+
+class _Survey:
+    """One pass over the questions: what each teacher can be asked, and what the ledger has of it."""
+
+    def __init__(self, work: Work, resources: Resources) -> None:
+        self.asking = work.asking
+        self.seen = [Seen(name=teacher.name(), servers=_servers(teacher)) for teacher in work.asking.teachers]
+        self.finished: list[int] = []  # in rounds: the answers asked of each finished question
+        self.open = 0  # in rounds: questions that may be asked more
+        self.open_answered = [0 for _ in self.seen]
+        self.judging = Moments()  # USD of judging an answer
+        self._work, self._resources = work, resources
+        self._asked = [array("Q") for _ in self.seen]
+        self._counted: set[int] = set()
+
+    def take(self, part: pa.Table, *, fresh: bool) -> None:
+        """Take some questions; `fresh` where the ledger holds no answer at all."""
+        questions = list(questions_of(part, tests=False))
+        for question in questions:
+            seen = question.untested()
+            for number, teacher in enumerate(self.asking.teachers):
+                call = teacher.call(seen, 0, self._resources)
+                if call is not None:
+                    self._can_ask(number, self.asking.capped(call))
+        if fresh:
+            return
+        for samples in self.asking.parts():
+            answered = self._answers(questions, samples)
+            if self.asking.want is not None or self._work.router.judges():
+                decided = decide(questions, self._work, self._resources, samples)
+                for solved, per_teacher in zip(decided, answered, strict=True):
+                    self._decided(solved, per_teacher)
+
+    def _can_ask(self, number: int, call: Call) -> None:
+        seen = self.seen[number]
+        if not call.stored:
+            seen.recorded += 1
+            return
+        seen.call = seen.call or call
+        seen.text_bytes += _text_bytes(call.body)
+        self._asked[number].append(int(call.key[:16], 16))
+
+    def _answers(self, questions: list[Question], samples: range | None) -> list[list[int]]:
+        """Count the stored replies; how many each teacher gave to each question."""
+        asked = [list(self.asking.requests(question, self._resources, samples)) for question in questions]
+        replies = self._resources.calls.lookup([one.call for each in asked for one in each if one.call.stored])
+        found = [[0 for _ in self.seen] for _ in questions]
+        for place, each in enumerate(asked):
+            for one in each:
+                reply = replies.get(one.call.key) if one.call.stored else None
+                if reply is not None and reply.status == "ok":
+                    number = one.sample // self.asking.samples
+                    found[place][number] += 1
+                    self._answered(self.seen[number], one.call.key, reply)
+        return found
+
+    def _answered(self, seen: Seen, key: str, reply: Reply) -> None:
+        if (mark := int(key[:16], 16)) in self._counted:
+            return  # the same question stands twice in the sources: asked once
+        self._counted.add(mark)
+        seen.answered += 1
+        seen.paid += reply.cost or 0.0
+        seen.seconds.add(reply.seconds)
+        if reply.cost is not None:
+            seen.cost.add(reply.cost)
+        for name, moments in (("input", seen.input), ("output", seen.output)):
+            if name in reply.usage:
+                moments.add(reply.usage[name])
+
+    def _decided(self, solved: Solved, answered: list[int]) -> None:
+        for one in solved.decided:
+            self.judging.add(one.verdict.cost or 0.0)
+        if solved.pending:
+            self.open += 1
+            self.open_answered = [sum(pair) for pair in zip(self.open_answered, answered, strict=True)]
+        elif solved.asked:
+            self.finished.append(solved.asked)
+
+    def close(self, *, fresh: bool) -> None:
+        """Count what stands twice in the sources once: it is asked once."""
+        for seen, keys in zip(self.seen, self._asked, strict=True):
+            seen.questions = len(np.unique(np.frombuffer(keys, dtype=np.uint64)))
+            seen.text_bytes = round(seen.text_bytes * seen.questions / max(1, len(keys)))
+        if fresh:
+            self.open = max((seen.questions for seen in self.seen), default=0)
+
+    def requests(self) -> list[Range]:
+        """What is still to be asked of each teacher."""
+        if self.asking.want is None:
+            return [Range.exactly(max(0, seen.questions * self.asking.samples - seen.answered)) for seen in self.seen]
+        shares = turns_called_for(self.asking, self.finished)
+        found = []
+        for number, seen in enumerate(self.seen):
+            mine = sum(shares[number :: len(self.seen)], Range.exactly(0.0)) * float(min(self.open, seen.questions))
+            done = Range.exactly(-float(self.open_answered[number]))
+            found.append((mine + done).at_least(Range.exactly(0.0)))
+        return found
+
+
+def _planned(flow: Flow, here: _Here, resources: Resources, progress: Progress) -> Plan:
+    survey = _Survey(flow.work(), resources)
+    fresh = not resources.ledger.count("reply") and not flow.answers_from
+    with progress.stage("plan", len(here.kept)) as bar:
+        for group in map(here.kept.only, QuestionTable(here.run.questions).groups()):
+            for start in range(0, group.num_rows, _BATCH):
+                part = group.slice(start, _BATCH)
+                survey.take(part, fresh=fresh)
+                bar.advance(part.num_rows)
+    survey.close(fresh=fresh)
+    pairs = zip(survey.seen, survey.requests(), strict=True)
+    teachers = tuple(project(seen, requests) for seen, requests in pairs if seen.call is not None)
+    nothing = Range.exactly(0.0)
+    requests = sum((one.requests for one in teachers), nothing)
+    costs = [one.cost_usd for one in teachers]
+    judging, notes = _judging(flow, survey, requests)
+    hours = [one.gpu_hours for one in teachers if one.gpu_hours is not None]
+    made = Plan(
+        recipe=flow.name,
+        rows=here.rows,
+        questions=len(here.kept),
+        answered=sum(one.answered for one in teachers),
+        recorded=sum(seen.recorded for seen in survey.seen),
+        paid_usd=round(sum(one.paid_usd for one in teachers), 6),
+        requests=requests,
+        input_tokens=sum((one.input_tokens for one in teachers), nothing),
+        output_tokens=sum((one.output_tokens for one in teachers), nothing),
+        cost_usd=None if None in costs else sum(filter(None, costs), judging),
+        judge_usd=judging if judging.high else None,
+        hours=max((one.hours for one in teachers), key=lambda one: one.expected, default=nothing),
+        gpu_hours=sum(hours, nothing) if hours else None,
+        teachers=teachers,
+    )
+    return made.model_copy(update={"notes": (*here.notes, *notes, *_notes(flow, made))})
+
+
+def _judging(flow: Flow, survey: _Survey, requests: Range) -> tuple[Range, list[str]]:
+    """What judging the answers to come costs, and what to say of it."""
+    judges = ", ".join(judge.name() for judge in flow.router().judges())
+    per_answer = survey.judging.mean()
+    if not judges or not requests.high:
+        return Range.exactly(0.0), []
+    if per_answer is None:
+        return Range.exactly(0.0), [f"what {judges} judges is not in these figures: --probe measures it"]
+    return requests * per_answer, []
+
+
+def _notes(flow: Flow, made: Plan) -> Iterator[str]:
+    if any(one.requests.high and one.basis.startswith("assumed") for one in made.teachers):
+        yield "nothing was measured: --probe 50 asks 50 questions for real (and keeps the answers) for better figures"
+    for one in made.teachers:
+        if one.cost_usd is None:
+            yield f"the price of {one.teacher} is not known: add price: {{input: USD, output: USD}} to it"
+    action = flow.annotate.on_length.action
+    if action in ("retry_larger", "continue"):
+        yield f"answers that the cap cuts are asked for again (on_length: {action}): that is not in these figures"
+    cap = flow.budget.max_cost_usd
+    if cap is not None and made.cost_usd is not None and made.paid_usd + made.cost_usd.high > cap:
+        left = max(0.0, cap - made.paid_usd)
+        ends = [min(1.0, left / cost) if cost else 1.0 for cost in (made.cost_usd.high, made.cost_usd.expected)]
+        yield f"the budget of ${cap:g} may end the run: it is enough for {ends[0]:.0%} to {ends[1]:.0%} of the rest"
+
+
+def _servers(teacher: Teacher) -> int:
+    """How many servers of its own a teacher is asked on."""
+    serve, addresses = getattr(teacher, "serve", None), getattr(teacher, "endpoints", ())
+    folder = getattr(teacher, "endpoints_folder", None)
+    registered = len(list(Path(folder).glob("*.json"))) if folder is not None else 0
+    return serve.copies if serve is not None else max(1, len(addresses), registered)
+
+
+def _text_bytes(body: dict[str, Any]) -> int:
+    """Bytes of the texts in a request."""
+    texts: list[Any] = [body.get(name) for name in ("messages", "prompt", "input", "instructions")]
+    size = 0
+    while texts:
+        one = texts.pop()
+        if isinstance(one, str):
+            size += len(one.encode("utf-8", "surrogatepass"))
+        elif isinstance(one, int):  # a token id
+            size += 4
+        elif isinstance(one, dict):
+            texts += [value for name, value in one.items() if name != "role"]
+        elif isinstance(one, list):
+            texts += one
+    return size

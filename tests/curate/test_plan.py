@@ -1,0 +1,162 @@
+"""What `plan` says holds: requests to the one, money within its range, a probe paid for once."""
+
+import json
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from curate.calls.prices import Price
+from curate.engine.local import Local
+from curate.flow import Flow, Options
+from curate.order import Course
+from curate.plan import Plan, plan
+from curate.progress import Progress
+from curate.report import Report
+from curate.run import Run
+from recipes.schema import Recipe
+
+ROWS = 240
+PRICE = {"input": 1.0, "output": 4.0}
+
+
+class Model:
+    """Answers sums, wrongly at times, with skewed lengths; it counts what it bills."""
+
+    def __init__(self, right: float = 1.0) -> None:
+        self.right = right
+        self.url = ""
+        self.requests = 0
+        self.usd = 0.0
+
+    async def answer(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        text = body["messages"][-1]["content"]
+        self.requests += 1
+        drawn = random.Random(text + str(self.requests if self.right < 1 else ""))
+        number = int(text.split()[2])
+        said = number + 1 if drawn.random() < self.right else 0
+        tokens = {"prompt_tokens": 20 + number % 7, "completion_tokens": min(16_000, int(drawn.lognormvariate(7.5, 1)))}
+        self.usd += (tokens["prompt_tokens"] * PRICE["input"] + tokens["completion_tokens"] * PRICE["output"]) / 1e6
+        message = {"role": "assistant", "content": f"It is \\boxed{{{said}}}."}
+        return web.json_response(
+            {"model": "m-1", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}], "usage": tokens}
+        )
+
+
+@asynccontextmanager
+async def serving(model: Model) -> AsyncIterator[Model]:
+    app = web.Application()
+    app.router.add_post("/v1/chat/completions", model.answer)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    model.url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+    try:
+        yield model
+    finally:
+        await runner.cleanup()
+
+
+def recipe(folder: Path, url: str, *, rows: int = ROWS, **annotate: Any) -> Recipe:
+    path = folder / "questions.jsonl"
+    lines = [{"problem": f"What is {n} + 1?", "answer": str(n + 1)} for n in range(rows)]
+    path.write_text("".join(json.dumps(line) + "\n" for line in [*lines, lines[0]]))  # one stands twice
+    teacher = {"kind": "openai", "model": "m", "base_url": url, "price": PRICE, "max_tokens": 16_000}
+    return Recipe.model_validate(
+        {
+            "name": "planned",
+            "sources": [{"kind": "jsonl", "path": str(path), "domain": "math", "columns": {"answer": "answer"}}],
+            "annotate": {"teacher": teacher, **annotate},
+            "select": ["all"],
+        }
+    )
+
+
+async def run(flow: Flow, root: Path) -> Report:
+    folder = Run(root, flow.name)
+    progress = Progress(quiet=True)
+    with folder.writing():
+        return await Course(folder, flow, Options(root=root, quiet=True), Local(progress), progress).follow()
+
+
+async def planned(flow: Recipe, root: Path, probe: int | None = None) -> Plan:
+    return await plan(flow, Options(root=root, quiet=True, lock_text=flow.lock_text()), probe)
+
+
+async def test_from_the_recipe_alone(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    found = await planned(recipe(tmp_path, "http://127.0.0.1:9/v1", samples=3), root)
+    assert (found.rows, found.questions, found.answered, found.paid_usd) == (ROWS + 1, ROWS + 1, 0, 0)
+    assert found.requests.low == found.requests.high == ROWS * 3
+    assert found.output_tokens.high == ROWS * 3 * 16_000  # the cap is the worst case
+    assert found.cost_usd is not None
+    assert found.cost_usd.low < found.cost_usd.expected < found.cost_usd.high
+    assert found.cost_usd.high >= found.output_tokens.high * PRICE["output"] / 1e6
+    assert any("--probe" in note for note in found.notes)
+    assert not root.exists()  # it only reads
+
+
+async def test_a_probe_is_paid_once_and_bounds_the_bill(tmp_path: Path) -> None:
+    async with serving(Model()) as model:
+        flow, root = recipe(tmp_path, model.url), tmp_path / "root"
+        found = await planned(flow, root, probe=40)
+        assert model.requests == found.answered == found.probed == 40
+        assert found.paid_usd == pytest.approx(model.usd)
+        assert found.requests.expected == ROWS - 40
+        again = await planned(flow, root, probe=40)  # the same questions: nothing is asked
+        assert model.requests == 40
+        assert again.cost_usd == found.cost_usd
+        before = model.usd
+        report = await run(flow, root)
+        assert model.requests == ROWS
+        assert report.this_run["answers_new"] == ROWS - 40
+        assert found.cost_usd is not None
+        assert found.cost_usd.low <= model.usd - before <= found.cost_usd.high
+        done = await planned(flow, root)
+        assert done.requests.high == 0
+        assert done.paid_usd == pytest.approx(model.usd)
+
+
+async def test_rounds_are_projected_from_what_the_probe_verified(tmp_path: Path) -> None:
+    async with serving(Model(right=0.4)) as model:
+        flow, root = recipe(tmp_path, model.url, until_verified={"max_samples": 5}), tmp_path / "root"
+        guessed = await planned(flow, root)
+        assert (guessed.requests.low, guessed.requests.high) == (ROWS, ROWS * 5)
+        found = await planned(flow, root, probe=60)
+        sent, before = model.requests, model.usd
+        await run(flow, root)
+        assert found.requests.low <= model.requests - sent <= found.requests.high
+        assert found.requests.high - found.requests.low < guessed.requests.high - guessed.requests.low
+        assert found.cost_usd is not None
+        assert found.cost_usd.low <= model.usd - before <= found.cost_usd.high
+
+
+async def test_own_hardware_and_unknown_prices(tmp_path: Path) -> None:
+    flow = recipe(tmp_path, "http://127.0.0.1:9/v1")
+    teacher = flow.annotate.teacher[0]
+
+    def priced(price: Price | None) -> Recipe:
+        annotate = flow.annotate.model_copy(update={"teacher": (teacher.model_copy(update={"price": price}),)})
+        return flow.model_copy(update={"annotate": annotate})
+
+    own = await planned(priced(Price(gpu_hour=2.0, gpus=8)), tmp_path / "root")
+    assert own.gpu_hours is not None
+    assert own.cost_usd is not None
+    assert own.gpu_hours.expected == pytest.approx(own.hours.expected * 8)
+    assert own.cost_usd.expected == pytest.approx(own.gpu_hours.expected * 2)
+    unknown = await planned(priced(None), tmp_path / "root")
+    assert unknown.cost_usd is None
+    assert any("price" in note for note in unknown.notes)
+
+
+async def test_the_budget_is_held_against_the_projection(tmp_path: Path) -> None:
+    flow = recipe(tmp_path, "http://127.0.0.1:9/v1")
+    flow = flow.model_copy(update={"budget": flow.budget.model_copy(update={"max_cost_usd": 0.5})})
+    found = await planned(flow, tmp_path / "root")
+    assert any("$0.5" in note for note in found.notes)
