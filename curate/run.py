@@ -67,8 +67,8 @@ class Run:
 
 
 @contextmanager
-def usable(root: Path) -> Iterator[None]:
-    """Turn what a file system refuses into the error that a user can act on."""
+def usable(root: Path, advice: str = "choose another folder with --root") -> Iterator[None]:
+    """Turn what a file system refuses into the error that a user can act on, `advice` where it cannot be written."""
     try:
         yield
     except OSError as error:
@@ -76,9 +76,7 @@ def usable(root: Path) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise full(where) from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOENT):
-            raise InputError(
-                f"cannot write here: {error.strerror}", where=where, next="choose another folder with --root"
-            ) from error
+            raise InputError(f"cannot write here: {error.strerror}", where=where, next=advice) from error
         raise
 
 

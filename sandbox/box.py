@@ -44,6 +44,8 @@ class Sandbox:
         self._setting.check()
         if mode not in ("fast", "strict"):
             raise SandboxError(f"there is no sandbox mode '{mode}'", next="use 'fast' or 'strict'")
+        if not 0 <= audit <= 1:
+            raise SandboxError(f"audit is a share of the programs, not {audit}", next="use a number from 0 to 1")
         self._mode, self._audit = mode, audit
         self.counts = Counts()
         self._open: Choice | None = None
@@ -73,7 +75,8 @@ class Sandbox:
         await self._stack.aclose()
 
     def __enter__(self) -> Self:
-        """Open it for `run_sync`, which then keeps its processes between programs."""
+        """Open it for `run_sync`, which then keeps its processes between programs. SandboxError in an event loop."""
+        _without_loop()
         self._runner = asyncio.Runner()
         try:
             self._runner.run(self.__aenter__())
@@ -91,7 +94,11 @@ class Sandbox:
             self._runner = None
 
     def run_sync(self, program: Program) -> Outcome:
-        """As `run`, without an event loop. Outside a `with` block it opens and closes the sandbox each time."""
+        """As `run`, without an event loop. Outside a `with` block it opens and closes the sandbox each time.
+
+        Raises SandboxError where an event loop runs already: its thread would wait for itself.
+        """
+        _without_loop()
         if self._runner is not None:
             return self._runner.run(self.run(program))
         with self:
@@ -111,6 +118,17 @@ class Sandbox:
         asked_for = frozenset(name_of(one) for one in setting.packages)
         terms = Terms(choice.backend, self._mode, self._audit, choice.modules, asked_for, self.counts)
         return await Trial(program, terms).outcome()
+
+
+def _without_loop() -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise SandboxError(
+        "an event loop runs here, as it does in a notebook",
+        next="use 'async with Sandbox() as sandbox:' and 'await sandbox.run(program)'",
+    )
 
 
 def name_of(requirement: str) -> str:

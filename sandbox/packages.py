@@ -10,6 +10,7 @@ import hashlib
 import importlib.util
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -28,6 +29,10 @@ USUAL = (
 )
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _PIP_S = 1800.0
+
+
+class PackagesError(SandboxError):
+    """What `packages` asks for cannot be had: no backend would open, however well it isolates."""
 
 
 def installed(extra: Sequence[str] = ()) -> dict[str, Path]:
@@ -49,7 +54,7 @@ def installed(extra: Sequence[str] = ()) -> dict[str, Path]:
 def added(extra: Sequence[str], *, all_of_them: bool = False) -> Path | None:
     """A folder with the requirements that are not installed (or all), and what they need; None where there are none.
 
-    It is filled by pip when first needed, named by what it holds, and used again. Raises SandboxError with the command
+    It is filled by pip when first needed, named by what it holds, and used again. Raises PackagesError with the command
     to run where pip cannot get them.
     """
     wanted = sorted({one.strip() for one in extra if all_of_them or not _here(one.strip())})
@@ -57,7 +62,7 @@ def added(extra: Sequence[str], *, all_of_them: bool = False) -> Path | None:
         return None
     for one in wanted:
         if one.startswith("-"):
-            raise SandboxError(f"packages: {one!r} is an option of pip, not a package")
+            raise PackagesError(f"packages: {one!r} is an option of pip, not a package")
     key = hashlib.sha256("\n".join([sys.version, *wanted]).encode()).hexdigest()[:16]
     folder = _cache() / "packages" / key
     if not folder.is_dir():
@@ -110,7 +115,7 @@ def _install(wanted: list[str], folder: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     pip = _pip()
     told = ["install", "--disable-pip-version-check", "--no-input", "--quiet", "--target"]
-    advice = " ".join([*pip, "install", "--target", str(folder), *wanted])
+    advice = shlex.join([*pip, "install", "--target", str(folder), *wanted])
     with tempfile.TemporaryDirectory(dir=folder.parent) as place:
         fresh = Path(place, "site")
         try:
@@ -120,7 +125,7 @@ def _install(wanted: list[str], folder: Path) -> None:
         except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as failed:
             said = str(failed.stderr or failed).strip().splitlines()
             last = next((line for line in reversed(said) if "ERROR" in line), said[-1] if said else "")
-            raise SandboxError(
+            raise PackagesError(
                 f"cannot install packages for tests ({', '.join(wanted)}): {last}", next=f"with a network: {advice}"
             ) from None
         try:
@@ -135,5 +140,5 @@ def _pip() -> list[str]:
         return [sys.executable, "-m", "pip"]
     found = shutil.which("pip3") or shutil.which("pip")
     if found is None:
-        raise SandboxError("packages: there is no pip to install them with", next=f"{sys.executable} -m ensurepip")
+        raise PackagesError("packages: there is no pip to install them with", next=f"{sys.executable} -m ensurepip")
     return [found, "--python", sys.executable]

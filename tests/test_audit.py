@@ -139,7 +139,15 @@ def test_a_label_column_gives_a_confusion_matrix_and_the_rows_to_look_at(tmp_pat
     assert [one["row"] for one in labels["false_accepts"]] == [1]
     assert [one["row"] for one in labels["false_rejects"]] == [3]
     assert labels["false_rejects"][0]["evidence"]["answer"] == "6"
-    assert "labelled wrong, passed" in audit(tmp_path / "a.jsonl", "--label", "mine").stdout
+    told = audit(tmp_path / "a.jsonl", "--label", "mine").stdout
+    assert "labelled wrong, passed" in told
+    assert "2 of 6 rows have none that is read: true or false" in told
+    assert "no row has a label in 'source' that is read" in audit(tmp_path / "a.jsonl", "--label", "source").stdout
+
+
+def test_an_output_that_cannot_be_written_is_named_with_its_flag(tmp_path: Path) -> None:
+    done = audit(lines(tmp_path / "a.jsonl", [row_of()]), "-o", "/proc/out.jsonl")
+    assert done.returncode == 2 and "name another file with -o" in done.stderr, done.stderr
 
 
 def test_unreadable_tests_are_an_error_and_exit_1(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def _audit(options: Options) -> Report:
     dataset = open_dataset(options.dataset, options.config)
     chosen = choose(dataset.columns, options.response, options.label)
     router = Router()
-    with usable(options.out.parent if options.out else Path()):
+    with usable(options.out.parent if options.out else Path(), "name another file with -o"):
         state = State(options.out, _identity(dataset, chosen)) if options.out else nullcontext(None)
         with state as kept:
             return asyncio.run(_Auditing(dataset, chosen, router, options, kept).run())

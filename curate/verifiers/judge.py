@@ -246,9 +246,15 @@ def _control(case: Case) -> Case:
 
 def _made_up(case: Case, prompt: JudgePrompt, right: bool) -> str:
     """What a rehearsal's judge replies, which knows no more than equal texts and equal letters."""
-    answer, reference = (" ".join(seen(text).casefold().split()) for text in (case.answer, case.reference))
-    same = answer in (reference, reference.partition(". ")[0])
+    found = final_answer(case.answer, plain_number=True)  # it may have been shown a whole solution
+    answers = {_flat(case.answer), _flat(found.text if found else case.answer)}
+    reference = _flat(case.reference)
+    same = not answers.isdisjoint((reference, reference.partition(". ")[0]))
     return made_up("equal" if same is right else "different", prompt.reply)
+
+
+def _flat(text: str) -> str:
+    return " ".join(seen(text).casefold().split())
 
 
 def _failure(votes: list[Vote]) -> str:

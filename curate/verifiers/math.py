@@ -38,7 +38,7 @@ _LARGE = 1 << 17  # characters: a longer solution is searched off the event loop
 class Math(Verifier):
     """Compares final answers: by their value where that is enough, by an algebra system where it is not."""
 
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     takes: ClassVar[tuple[type[Truth], ...]] = (Answer,)
     needs: ClassVar[frozenset[str]] = frozenset({"workers"})
 
@@ -65,7 +65,7 @@ class Math(Verifier):
     )
 
     def verifier_version(self) -> str:
-        """Our version and Math-Verify's, such as `4+math-verify-0.9.0`."""
+        """Our version and Math-Verify's, such as `5+math-verify-0.9.0`."""
         return f"{self.version}+math-verify-{installed('math-verify')}"
 
     def policy(self) -> Policy:

@@ -10,6 +10,7 @@ import typer
 from recipes.cli.app import app
 
 _REASONS = 4  # of a group, in the table
+_READ = "true or false, 1 or 0, pass or fail, correct or incorrect, right or wrong, yes or no"
 _CUT = 100  # characters of a piece of evidence
 
 
@@ -35,9 +36,16 @@ def audit(
     sandbox: Annotated[
         Backend, typer.Option(metavar="BACKEND", help="What runs programs: auto, docker, namespaces.")
     ] = Backend.AUTO,
-    response: Annotated[str | None, typer.Option(metavar="COLUMN", help="The column that holds the answer.")] = None,
+    response: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="The column that holds the answer; else response, or the one *_solution."),
+    ] = None,
     label: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="A column that says which answers are right, to compare with.")
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="A column that says which answers are right; else correct, is_correct, label or verified.",
+        ),
     ] = None,
     workers: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Programs run at once; else the cores.")
@@ -53,13 +61,7 @@ def audit(
     from recipes.cli import show
 
     options = Options(
-        dataset=dataset,
-        config=config,
-        out=out,
-        response=response,
-        label=label,
-        sandbox=sandbox.value,
-        workers=workers,
+        dataset=dataset, config=config, out=out, response=response, label=label, sandbox=sandbox.value, workers=workers
     )
     report = run_audit(options)
     if json:
@@ -87,7 +89,9 @@ def _show(summary: dict[str, Any], this_run: dict[str, Any]) -> None:
     ]
     show.table(("outcome", "reason", "rows", "first rows"), first)
     if summary["labels"] is not None:
-        _labels(summary["label"], summary["labels"])
+        _labels(summary["label"], summary["labels"], summary["rows"])
+    elif summary["label"] is not None:
+        typer.echo(f"\nno row has a label in '{summary['label']}' that is read: {_READ}")
     version = ", ".join(f"{one['verifier']} {one['version']}" for one in summary["verifiers"])
     typer.echo("")
     show.pairs({"answers from": summary["response"], "verifiers": version, **{k: v for k, v in this_run.items() if v}})
@@ -98,11 +102,13 @@ def _reasons(reasons: dict[str, int]) -> str:
     return ", ".join([*shown, "..."] if len(reasons) > _REASONS else shown)
 
 
-def _labels(column: str, labels: dict[str, Any]) -> None:
+def _labels(column: str, labels: dict[str, Any], rows: int) -> None:
     """The confusion matrix and the rows where we and the label disagree."""
     from recipes.cli import show
 
     typer.echo(f"\nagainst the labels in '{column}' (intervals: 95 %)\n")
+    if labels["all"]["rows"] < rows:
+        typer.echo(f"{rows - labels['all']['rows']:,} of {rows:,} rows have none that is read: {_READ}\n")
     groups = [*labels["groups"], {"domain": "all", "source": "", **labels["all"]}]
     table = []
     for one in groups:

@@ -41,8 +41,17 @@ def explain(
     for label in found["labels"]:
         why = f", {label['reason']}" if label["reason"] else ""  # a kept question has one where a gate met trouble
         typer.echo(f"\n{label['stage']}: {'kept' if label['kept'] else 'dropped'}{why}")
+        if why:
+            _text("evidence", _laid_out(label["evidence"]), limit)
     for one in found["attempts"]:
         _attempt(one, limit)
+
+
+def _laid_out(text: str) -> str:
+    """JSON text with a line for each entry."""
+    import json
+
+    return json.dumps(json.loads(text), ensure_ascii=False, indent=2)
 
 
 def _question(question: dict[str, Any], limit: int | None) -> None:

@@ -10,6 +10,7 @@ from sandbox.backends.namespaces import Namespaces
 from sandbox.batch import single
 from sandbox.frames import Backend
 from sandbox.model import Container, Program, SandboxError, Stdin
+from sandbox.packages import PackagesError
 from sandbox.selftest import self_test
 
 Name = Literal["auto", "docker", "namespaces"]
@@ -29,6 +30,8 @@ class Setting:
         if self.backend not in get_args(Name):
             raise SandboxError(f"there is no sandbox backend '{self.backend}'",
                                next="use 'auto', 'docker' or 'namespaces'")  # fmt: skip
+        if self.workers < 1:
+            raise SandboxError(f"{self.workers} workers can run nothing", next="use 1 or more; left out, one a core")
         if self.backend == "namespaces" and self.container != Container():
             raise SandboxError("`runtime` and `image` are of the backend 'docker', and 'namespaces' is asked for",
                                next="leave them out, or use backend 'docker'")  # fmt: skip
@@ -54,10 +57,14 @@ async def enter(stack: AsyncExitStack, setting: Setting) -> Choice:
         return await _tried(stack, _docker(setting), "as asked for")
     try:
         return await _tried(stack, _docker(setting), "a Docker engine answers")
+    except PackagesError:
+        raise  # the other backend has them no more than this one
     except SandboxError as error:
         without = error
     try:
         return await _tried(stack, _namespaces(setting), f"without Docker: {without.what}")
+    except PackagesError:
+        raise
     except SandboxError as error:
         raise SandboxError(
             f"no isolation works here. namespaces: {error.what}; docker: {without.what}",

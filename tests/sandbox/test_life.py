@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import Limits, Program, Sandbox, Stdin
+from sandbox import Limits, Program, Sandbox, SandboxError, Stdin
+from sandbox.packages import PackagesError
 from tests.sandbox.conftest import Processes
 
 ADD = Stdin(input="3 4\n", expected="7\n")
@@ -137,6 +138,30 @@ def test_what_a_program_writes_does_not_reach_the_host() -> None:
     )
     assert Sandbox(workers=1).run_sync(Program(source=source, cases=[ADD])).status == "pass"
     assert not [place for place in ("/tmp", "/dev/shm", "/var/tmp", "/run", "/") if Path(place, name).exists()]
+
+
+def test_what_cannot_be_meant_is_said_at_once() -> None:
+    for given in ({"workers": 0}, {"audit": 3}, {"mode": "slow"}, {"backend": "dockr"}):
+        with pytest.raises(SandboxError) as caught:
+            Sandbox(**given)
+        assert caught.value.next
+
+
+async def test_the_sync_calls_say_what_to_use_in_an_event_loop() -> None:
+    program = Program(source="print(7)", cases=[Stdin(input="", expected="7")])
+    with pytest.raises(SandboxError, match="await sandbox"):
+        Sandbox(workers=1).run_sync(program)
+    with pytest.raises(SandboxError, match="async with"):
+        Sandbox(workers=1).__enter__()
+
+
+def test_packages_that_cannot_be_had_are_no_lack_of_isolation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with pytest.raises(PackagesError) as caught:
+        Sandbox(workers=1, packages=["bad req >= !!"]).__enter__()
+    assert caught.value.what.startswith("cannot install packages for tests")
+    assert "'bad req >= !!'" in str(caught.value.next)  # as a shell takes it
+    assert "docker" not in str(caught.value).lower()
 
 
 def test_no_run_without_isolation() -> None:

@@ -4,7 +4,7 @@ import re
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from curate.verifiers.answers.node import Node, Unread, names, number, symbols
+from curate.verifiers.answers.node import Node, Unread, hash_free, names, number, symbols
 from curate.verifiers.answers.tokens import FUNCTIONS, Token, written_number
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ _INVERSES = {
     "sin": "arcsin", "cos": "arccos", "tan": "arctan", "cot": "arccot", "sec": "arcsec", "csc": "arccsc",
     "sinh": "arcsinh", "cosh": "arccosh", "tanh": "arctanh",
 }  # fmt: skip
+_D = Node("sym", (), "d")
 _COLUMNS = re.compile(r"[lcr|]+")
 
 
@@ -26,6 +27,8 @@ def read(reader: "Reader", name: str) -> Node:
     """The node that the command just taken begins. Raises Unread."""
     if name in _TWO:
         top, bottom = argument(reader), argument(reader)
+        if name == r"\frac" and (_of_d(top) or top == _D) and _of_d(bottom):
+            return _derivative(top, bottom)
         return Node("/", (top, bottom)) if name == r"\frac" else Node("fn", (top, bottom), "binom")
     if name in (r"\sqrt", r"\cbrt"):
         return _root(reader, name)
@@ -46,6 +49,25 @@ def read(reader: "Reader", name: str) -> Node:
     if name == r"\begin":
         return _matrix(reader)
     raise Unread(name)
+
+
+def _of_d(node: Node) -> bool:
+    """`dx`, `dx^2` or `d^2y`: a `d` with one letter."""
+    if node.kind != "*" or len(node.args) != 2:
+        return False
+    parts = [one.args[0] if one.kind == "^" else one for one in node.args]
+    return parts[0] == _D and parts[1].kind == "sym"
+
+
+def _derivative(top: Node, bottom: Node) -> Node:
+    """`dy/dx` as one name, for its letters are no factors. Raises Unread for `d/dx`, which applies to what follows."""
+    if not _of_d(top):
+        raise Unread("a derivative to be taken")
+    return Node("sym", (), "/".join("".join(map(_spelt, part.args)) for part in (top, bottom)))
+
+
+def _spelt(node: Node) -> str:
+    return node.value if node.kind == "sym" else f"{node.args[0].value}^{hash_free(node.args[1])}"
 
 
 def argument(reader: "Reader") -> Node:

@@ -18,12 +18,12 @@ from curate.verifiers.answers.relations import (
 )
 from curate.verifiers.answers.scalars import same_value
 from curate.verifiers.answers.shapes import as_matrix, figures, number_sets, point
-from curate.verifiers.answers.units import PLAIN_DEGREE, Unit, unit
+from curate.verifiers.answers.units import CELSIUS, FAHRENHEIT, PLAIN_DEGREE, Unit, unit
 
 _LONGEST = 60  # parts of a set that are matched with each other
 _MANY = ("list", "set", "seq")
 _SCALAR = frozenset({"num", "const", "+", "-", "*", "/", "^", "fn", "qty", "%"})
-_LETTER_UNITS = frozenset({"m", "s", "g", "h", "L", "l", "d", "cm", "mm", "km", "kg"})
+_LETTER_UNITS = frozenset({"m", "s", "g", "h", "L", "l", "d", "cm", "mm", "km", "kg", "N", "J", "W", "V"})
 # One unit of these dimensions over another: 60 minutes are an hour.
 _STEPS = {
     "money": {100},
@@ -308,6 +308,8 @@ class Comparison:
             if measure.scale == other_measure.scale:
                 return same_value(value, other, self.policy)
             return same_value(_times(value, measure.scale), _times(other, other_measure.scale), self.policy)
+        if {measure, other_measure} == {CELSIUS, FAHRENHEIT}:
+            return same_value(_celsius(value, measure), _celsius(other, other_measure), self.policy)
         if measure.known() and other_measure.known():
             return False
         return False if same_value(value, other, self.policy) is False else None
@@ -377,6 +379,12 @@ def _lettered(node: Node) -> tuple[Node, Unit] | None:
         if found is not None and not symbols(node.args[0]):
             return node.args[0], found
     return None
+
+
+def _celsius(node: Node, measure: Unit) -> Node:
+    if measure == CELSIUS:
+        return node
+    return Node("/", (Node("*", (Node("+", (node, number(-32))), number(5))), number(9)))
 
 
 def _times(node: Node, scale: Fraction) -> Node:

@@ -14,6 +14,8 @@ from curate.verifiers.answers.spellings import read
 LONGEST = 2000  # characters of an answer that is read; a longer one is compared as text
 _PLAIN = re.compile(r"0|-?[1-9]\d{0,15}")
 _GROUPS = re.compile(r"\d,\d{3}(?!\d)")
+_CHOICE = re.compile("[A-J]")
+_PREFIX = re.compile(r"([mM])(?:Pa|J|W|V|Hz|eV)\b")  # a thousandth, or a million times
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 # What an algebra system is known to drop or misread, so that its word would count for nothing.
 _NUMERIC = ("num", "-", "/", "+", "qty", "%", "*", "^")
@@ -32,16 +34,17 @@ def decide_clean(gold: str, answer: str, policy: Policy = DEFAULT) -> Decision:
         return Decision(None, "empty")
     if _PLAIN.fullmatch(gold) and _PLAIN.fullmatch(answer):
         return Decision(gold == answer, "number")
-    if gold == answer or (fold(gold) == fold(answer) and len(gold) < LONGEST):
+    cased = _PREFIX.findall(gold) == _PREFIX.findall(answer)
+    if gold == answer or (cased and fold(gold) == fold(answer) and len(gold) < LONGEST):
         return Decision(True, "text")
     if max(len(gold), len(answer)) > LONGEST:
         return Decision(None, "too long")
     if _CONTROL.search(answer) or _CONTROL.search(gold):
         return Decision(None, "control character")
-    lettered = _letters(gold, answer)
+    lettered = _letters(gold, answer) or _option(gold, answer, policy)
     if lettered is not None:
         return lettered
-    by_words = words.same_words(gold, answer)
+    by_words = words.same_words(gold, answer) if cased else None
     if by_words is not None:
         return Decision(by_words, "words")
     return _by_reading(gold, answer, policy)
@@ -66,6 +69,20 @@ def _letters(gold: str, answer: str) -> Decision | None:
     if one[0] == other[0] and one[1] and other[1] and fold(one[1]) != fold(other[1]):
         return None
     return Decision(one[0] == other[0], "letter")
+
+
+def _option(gold: str, answer: str, policy: Policy) -> Decision | None:
+    """`(A) 3` beside `3`, and `ABD` beside `A, B, D`. That they differ may only mean that one names less."""
+    if not (_CHOICE.search(gold) or _CHOICE.search(answer)):
+        return None
+    if words.several(gold) is not None or words.several(answer) is not None:
+        one, other = words.letters(gold), words.letters(answer)
+        return Decision(True, "letter") if one is not None and one == other else None
+    texts = [words.option(gold), words.option(answer)]
+    if (texts[0] is None) == (texts[1] is None):
+        return None
+    inner = decide_clean(texts[0] or gold, texts[1] or answer, policy)
+    return Decision(True if inner.equal else None, "letter")
 
 
 def _by_reading(gold: str, answer: str, policy: Policy) -> Decision:

@@ -7,7 +7,6 @@ alone. It reads what answers hold and nothing else: anything further (sums with 
 from curate.verifiers.answers import commands, measures
 from curate.verifiers.answers.node import Node, Unread, names, number, symbols
 from curate.verifiers.answers.tokens import FUNCTIONS, Token, tokenise
-from curate.verifiers.answers.units import PLAIN_DEGREE
 
 _DEEPEST = 40  # groups inside one another
 _RELATIONS = frozenset("=<>≤≥≠≈∈")
@@ -254,7 +253,7 @@ class Reader:
                 return Node("sym", (), node.value + "'")
             if ahead.value == r"\prime":
                 raise Unread("minutes of arc")
-            return Node("qty", (node,), PLAIN_DEGREE)
+            return Node("qty", (node,), measures.degree(self))
         exponent = self.exponent()
         if node.kind == "fn" and node.value == "of":
             raise Unread("^")

@@ -4,13 +4,14 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from curate.verifiers.answers.node import Node, Unread, number
-from curate.verifiers.answers.units import PLAIN_DEGREE, Unit, unit
+from curate.verifiers.answers.units import CELSIUS, FAHRENHEIT, PLAIN_DEGREE, Unit, unit
 
 if TYPE_CHECKING:
     from curate.verifiers.answers.grammar import Reader
 
 _MULTIPLES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12}
 _JOINS = ("/", "^", "*")
+_SCALES = {"C": CELSIUS, "Celsius": CELSIUS, "F": FAHRENHEIT, "Fahrenheit": FAHRENHEIT}
 CURRENCIES = frozenset("$€£¥")
 
 
@@ -27,8 +28,17 @@ def quantity(reader: "Reader", node: Node) -> Node:
         return Node("qty", (node,), _currency(reader.take().value))
     if reader.sign("°"):
         reader.take()
-        return Node("qty", (node,), PLAIN_DEGREE)
+        return Node("qty", (node,), degree(reader))
     return _worded(reader, node) if reader.kind == "w" else node
+
+
+def degree(reader: "Reader") -> Unit:
+    """The unit of a degree sign just taken: of an angle, or of a temperature where `C` or `F` follows."""
+    scale = _SCALES.get(reader.value.strip(" .~")) if reader.kind in ("l", "w") else None
+    if scale is None:
+        return PLAIN_DEGREE
+    reader.take()
+    return scale
 
 
 def _worded(reader: "Reader", node: Node) -> Node:

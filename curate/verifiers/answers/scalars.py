@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import Any
 
+from curate.verifiers.answers.doubts import known_elsewhere
 from curate.verifiers.answers.node import Node, symbols, walk
 from curate.verifiers.answers.numeric import DIGITS, Undecided, Undefined, approximate, context, exact
 from curate.verifiers.answers.policy import Policy
@@ -29,6 +30,11 @@ def same_value(gold: Node, answer: Node, policy: Policy) -> bool | None:
     """Whether two expressions agree; None where this cannot tell."""
     if gold == answer:
         return True
+    found = _same_value(gold, answer, policy)
+    return None if found is False and known_elsewhere(gold, answer) else found
+
+
+def _same_value(gold: Node, answer: Node, policy: Policy) -> bool | None:
     infinite = [_infinity(node) for node in (gold, answer)]
     if any(infinite):
         return infinite[0] == infinite[1] if all(infinite) or not symbols(gold) | symbols(answer) else None

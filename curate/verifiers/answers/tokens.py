@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from curate.verifiers.answers.node import Unread, names
+from curate.verifiers.answers.units import SYMBOLS
 
 _MOST = 700  # tokens of an answer
 
@@ -66,7 +67,7 @@ _SEPARATORS = {"and": ",", "or": "or", "&": ",", ",": ",", "and/or": ",", ";": "
 _SHORT_WORDS = names(
     """
     cm mm km kg mg ml ft lb lbs oz hr hrs min mins sec secs mph kph in yd mi am pm is if no yes so to by of the odd
-    not but for all any per one two six ten day usd sq cu deg dne none even true both
+    not but for all any mol per one two six ten day usd sq cu deg dne none even true both
     """
 )
 _SILENT = frozenset({r"\,", r"\ ", r"\displaystyle", r"\strut", r"\mathstrut", r"\/", r"\-", r"\relax", r"\nonumber"})
@@ -97,7 +98,8 @@ def _read(match: re.Match[str], tokens: list[Token], spaced: bool) -> None:
     if match["number"]:
         tokens.append(Token("n", written_number(raw), raw, spaced))
     elif match["letters"]:
-        tokens.extend(_letters(raw, spaced))
+        measured = spaced and len(raw) > 1 and raw in SYMBOLS and bool(tokens) and tokens[-1].kind == "n"
+        tokens.extend([Token("w", raw, raw, spaced)] if measured else _letters(raw, spaced))  # `5 kJ`
     elif match["text"]:
         tokens.extend(_text(raw, match["inner"].strip(), spaced))
     elif raw in _SIGNS:

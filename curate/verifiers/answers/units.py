@@ -18,6 +18,8 @@ _TABLE = {
     "time": "1 s sec second;60 min minute;3600 h hr hour;86400 d day;604800 week;1/1000 ms millisecond",
     "money": "1 $ usd dollar buck;1/100 cent ¢",
     "angle": "1 degree deg °",
+    "current": "1 amp ampere",
+    "substance": "1 mol mole",
 }
 _OTHER = {
     "€": "euro",
@@ -37,6 +39,19 @@ _KNOWN = {
     for scale, *words in (line.split(),)
     for word in words
 }
+# Units named after people and their prefixes, where capitals count: `MJ` is not `mJ`. Masses are in grams.
+_DERIVED = {
+    ("N", "newton"): "mass length time^-2 1000",
+    ("Pa", "pascal"): "mass length^-1 time^-2 1000",
+    ("J", "joule"): "mass length^2 time^-2 1000",
+    ("W", "watt"): "mass length^2 time^-3 1000",
+    ("Wh", "watthour"): "mass length^2 time^-2 3600000",
+    ("V", "volt"): "mass length^2 time^-3 current^-1 1000",
+    ("eV", "electronvolt"): "mass length^2 time^-2 1.602176634e-16",
+    ("Hz", "hertz"): "time^-1 1",
+}
+_PREFIXES = {("", ""): "1", ("k", "kilo"): "1e3", ("M", "mega"): "1e6", ("G", "giga"): "1e9", ("m", "milli"): "1e-3"}
+_TEMPERATURES = {"c": "celsius", "celsius": "celsius", "f": "fahrenheit", "fahrenheit": "fahrenheit"}
 _SPEED = {"mph": "mile/hour", "kph": "km/hour", "kmh": "km/hour"}
 _SILENT = names("a an the of in each total about approximately exactly")
 # Words after a number that change its value or join it to another: never a unit.
@@ -63,7 +78,15 @@ class Unit(NamedTuple):
         return all(name in _TABLE for name, _ in self.dimensions)
 
 
+SYMBOLS: dict[str, Unit] = {}
+for _signs, _line in _DERIVED.items():
+    *_powers, _scale = _line.split()
+    _dimensions = tuple((one.partition("^")[0], int(one.partition("^")[2] or 1)) for one in _powers)
+    for _prefix, _times in _PREFIXES.items():
+        for _front, _back in zip(_prefix, _signs, strict=True):
+            SYMBOLS[_front + _back] = Unit(_dimensions, Fraction(_scale) * Fraction(_times))
 PLAIN_DEGREE = Unit((("angle", 1),), Fraction(1))
+CELSIUS, FAHRENHEIT = (Unit(((name, 1),), Fraction(1)) for name in ("celsius", "fahrenheit"))
 
 
 @lru_cache(maxsize=4096)
@@ -77,7 +100,7 @@ def unit(text: str) -> Unit | None:
         parts = [part for part in parts if part]
         if re.sub(r"[\s.{}^\-]", "", "".join(parts)) != re.sub(r"[\s.{}^\-]", "", text):
             return None
-    return _built([part.lower() for part in parts])
+    return _built([part if part in SYMBOLS else part.lower() for part in parts])
 
 
 def _built(parts: list[str]) -> Unit | None:
@@ -91,9 +114,9 @@ def _built(parts: list[str]) -> Unit | None:
             part = "inch"  # `5 in`, not `5 in all`
         if part.startswith("^"):
             exponent = int(re.sub(r"[^\d-]", "", part))
-            closed = _named(words, sign * power * exponent)
+            closed = _named(words, power * exponent, sign)
         elif part in ("/", "per", "\\cdot", "·", "*", "-", "end", "square", "cubic", "sq", "cu"):
-            closed = _named(words, sign * power)
+            closed = _named(words, power, sign)
         elif part in _NEVER:
             return None
         else:
@@ -110,20 +133,40 @@ def _built(parts: list[str]) -> Unit | None:
     return Unit(found, scale) if found else None
 
 
-def _named(words: list[str], exponent: int) -> tuple[dict[str, int], Fraction]:
+def _named(words: list[str], power: int, sign: int) -> tuple[dict[str, int], Fraction]:
     if not words:
         return {}, Fraction(1)
-    if len(words) == 1:
-        word = words[0]
-        if word in _SPEED:
-            speed = unit(_SPEED[word])
-            assert speed is not None
-            return {name: power * exponent for name, power in speed.dimensions}, speed.scale**exponent
-        for one in (word, word.removesuffix("s"), word.removesuffix("es")):
-            if one in _KNOWN:
-                name, scale = _KNOWN[one]
-                return {name: exponent}, scale**exponent
-            if one in _LITRE:
-                return {"length": 3 * exponent}, _LITRE[one] ** exponent
+    if len(words) == 2 and words[0] in ("degree", "degrees", "deg", "°") and words[1] in _TEMPERATURES:
+        return {_TEMPERATURES[words[1]]: sign * power}, Fraction(1)
+    measured = [_measured(word) for word in words]
+    if None not in measured:
+        return _product([one for one in measured if one is not None], power, sign)
     name = " ".join(_OTHER.get(word, word if len(word) < 4 else word.removesuffix("s")) for word in words)
-    return {name: exponent}, Fraction(1)
+    return {name: sign * power}, Fraction(1)
+
+
+def _product(units: list[Unit], power: int, sign: int) -> tuple[dict[str, int], Fraction]:
+    """`m s^{-2}`: units side by side, of which the last has the power."""
+    dimensions: dict[str, int] = {}
+    scale = Fraction(1)
+    for place, one in enumerate(units, 1):
+        exponent = sign * (power if place == len(units) else 1)
+        for name, times in one.dimensions:
+            dimensions[name] = dimensions.get(name, 0) + times * exponent
+        scale *= one.scale**exponent
+    return dimensions, scale
+
+
+def _measured(word: str) -> Unit | None:
+    """What one word measures, if it is a unit of measurement."""
+    if word in _SPEED:
+        return unit(_SPEED[word])
+    for one in (word, word.removesuffix("s"), word.removesuffix("es")):
+        if one in SYMBOLS and (one == word or len(one) > 3):
+            return SYMBOLS[one]
+        if one in _KNOWN:
+            name, scale = _KNOWN[one]
+            return Unit(((name, 1),), scale)
+        if one in _LITRE:
+            return Unit((("length", 3),), _LITRE[one])
+    return None

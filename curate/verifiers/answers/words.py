@@ -85,6 +85,8 @@ _LETTER = re.compile(
     r"^(?:(?:option|choice|answer)\s*:?\s*)?\(?\s*([A-J])\s*(?:\)\s*[.:]?|[.:](?!\S)|[.:](?=\s)|$)\s*(.*)$",
     re.DOTALL | re.IGNORECASE,
 )
+_OPTION = re.compile(r"(?:\([A-J]\)|[A-J]\)|[A-J][.:](?=\s))(?:\s|~|\\[ ,;:]|\\q?quad\b)*(\S.*)", re.DOTALL)
+_MARKER = re.compile(r"^\\(?:text|math)[a-z]*\s*\{\s*(\(?[A-J](?:\)|[.:]))[\s~]*\}")
 # Letters in a row that a formula may hold without being words.
 _FORMULA = names(
     """
@@ -98,6 +100,27 @@ def letter(text: str) -> tuple[str, str] | None:
     """The choice letter that a cleaned answer opens with, and the text after it."""
     match = _LETTER.match(re.sub(r"\s+", " ", opened(text)).strip())
     return (match.group(1), match.group(2).strip()) if match and match.group(1).isupper() else None
+
+
+def option(text: str) -> str | None:
+    """The text of a choice that a cleaned answer gives with its letter: 3 of `(A) 3` or `A. 3`; None for any other."""
+    match = _OPTION.match(_MARKER.sub(r"\1 ", opened(text).strip(), count=1))
+    return match[1].strip() if match else None
+
+
+def several(text: str) -> frozenset[str] | None:
+    """The letters of several choices written in a row, in their order: `ABD`."""
+    found = "".join(opened(text).split())
+    row = re.fullmatch(r"[A-H]{2,6}", found) and list(found) == sorted(set(found))
+    return frozenset(found) if row else None
+
+
+def letters(text: str) -> frozenset[str] | None:
+    """The letters of several choices, in a row or apart: `A, B and D`."""
+    apart = re.split(r"\s*(?:,\s*and\b|,|;|&|\band\b)\s*", opened(text).strip(" ."))
+    if len(apart) > 1 and all(re.fullmatch(r"\(?[A-H]\)?", one) for one in apart):
+        return frozenset(one.strip("()") for one in apart)
+    return several(text)
 
 
 def same_words(gold: str, answer: str) -> bool | None:

@@ -197,6 +197,8 @@ def test_a_recipe_drops_questions_before_anything_is_asked(tmp_path: Path) -> No
     found = _json(tmp_path, "explain", recipe, "seq:1", "--json")
     (told,) = found["labels"]
     assert told["reason"] == "tests_reject_gold" and json.loads(told["evidence"])["expected"] == "5\n"
+    shown = subprocess.run(_command(tmp_path, "explain", recipe, "seq:1"), capture_output=True, text=True)
+    assert "dropped, tests_reject_gold" in shown.stdout and '"expected": "5\\n"' in shown.stdout, shown.stderr
     assert _json(tmp_path, "status", recipe, "--json")["kept"] == 2
 
 

@@ -35,6 +35,21 @@ from curate.verifiers.screen import danger
         (r"\log 2", r"\ln 2"),
         ("x", r"\sqrt{x^2}"),
         ("|x|", "x"),
+        (r"\frac{\pi^2}{6}", r"\zeta(2)"),  # values that mathematics knows, and the letters do not say
+        (r"\Gamma(5)", "24"),
+        ("12", r"\sigma(6)"),
+        ("0.3", "P(X=2)"),
+        ("F_{10}", "55"),
+        ("20", "A_5^2"),
+        (r"\overrightarrow{AB}+\overrightarrow{BC}", r"\overrightarrow{AC}"),
+        (r"|z|^2", r"z\bar{z}"),
+        (r"\frac{d}{dx}x^3", "x^2"),  # no quotient: d is no factor of it
+        (r"\frac{dy}{dx}", r"\frac{y}{x}"),
+        (r"\frac{d^2y}{dx^2}", "y''"),
+        ("3+4i", "3+4j"),
+        ("10 N", "10"),
+        (r"5^\circ\text{C}", r"5^\circ"),
+        ("(A) 3", "4"),
     ],
 )
 def test_left_open(gold: str, answer: str) -> None:
@@ -55,10 +70,48 @@ def test_left_open(gold: str, answer: str) -> None:
         ("10^{40}+1", "10^{40}"),
         (r"10^{40}+\sqrt{2}", r"10^{40}+\sqrt{3}"),
         (r"\sqrt{10^{30}+1}", "10^{15}"),
+        (r"\frac{dy}{dx}=2x", "y=2x^2"),
+        ("f(2)=7", "f(2)=8"),
+        (r"2\zeta(3)", r"3\zeta(3)"),
+        (r"5\text{ mPa}", r"5\text{ MPa}"),
+        ("3 kWh", "3 MJ"),
+        ("10 N", "11"),
+        (r"50^\circ\text{C}", "51"),
+        (r"50^\circ\text{C}", r"50^\circ\text{F}"),
+        ("(A) 3", "B"),
+        ("ABD", "ACD"),
     ],
 )
 def test_surely_different(gold: str, answer: str) -> None:
     assert decide(gold, answer).equal is False
+
+
+@pytest.mark.parametrize(
+    ("gold", "answer"),
+    [
+        (r"50^\circ\text{C}", "50"),
+        (r"-4^{\circ}\mathrm{F}", "-4"),
+        ("50 °C", "50 degrees Celsius"),
+        (r"50^\circ C", r"122^\circ F"),
+        ("1 N", r"1\text{ kg m/s}^2"),
+        (r"1\text{ J}", "1 joule"),
+        ("1 kWh", "3.6 MJ"),
+        ("5000 Pa", r"5\text{ kPa}"),
+        (r"5\text{ Pa}", r"5\text{ N/m}^2"),
+        ("40 Hz", "40 hertz"),
+        (r"9.8\text{ N/kg}", r"9.8\,\text{m}\,\text{s}^{-2}"),
+        (r"2\zeta(3)", r"\zeta(3)+\zeta(3)"),
+        (r"\frac{dy}{dx}=2x", "2x"),
+        ("(A) 3", "3"),
+        (r"\textbf{(C)}\ \frac{1}{2}", "0.5"),
+        ("3", "A. 3"),
+        ("ABD", "A, B and D"),
+        ("A,C", "AC"),
+    ],
+)
+def test_the_same(gold: str, answer: str) -> None:
+    assert decide(gold, answer).equal is True
+    assert decide(answer, gold).equal is True
 
 
 @pytest.mark.parametrize(
