@@ -126,7 +126,9 @@ def select(run: Run, attempts: pa.Table, selectors: Sequence[Selector]) -> tuple
         labels = attempts.select(["seq", "sample", "question_id", "attempt_id"])
         labels = labels.append_column("kept", kept)
         labels = labels.append_column("reason", pa.array([one.reason for one in opinions], pa.string()))
-        evidence = [json.dumps(one.evidence, ensure_ascii=False, sort_keys=True) for one in opinions]
+        evidence = [
+            json.dumps(one.evidence, ensure_ascii=False, sort_keys=True) if one.evidence else "{}" for one in opinions
+        ]
         labels = labels.append_column("evidence", pa.array(evidence, pa.string()))
         partial = run.labels / f".{name}.tmp"
         pq.write_table(labels, partial, compression="zstd")

@@ -55,6 +55,9 @@ class Annotate(_Block):
         for teacher in self.teacher:
             if self.on_length.action == "continue" and not teacher.can_continue():
                 raise ValueError(f"on_length: {teacher.name()} has no way to go on with an answer that was cut")
+            larger, cap = self.on_length.max_tokens, self.max_tokens or getattr(teacher, "max_tokens", None)
+            if larger is not None and cap is not None and larger <= cap:
+                raise ValueError(f"on_length: a retry under {larger} tokens is none: {teacher.name()} may use {cap}")
         return self
 
     @model_validator(mode="after")

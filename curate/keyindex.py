@@ -31,11 +31,17 @@ class KeyIndex:
         high, low = _halves(bytes.fromhex("".join(keys)))
         found: list[tuple[str, int]] = []
         for run_high, run_low, place in self._runs:
-            first = np.searchsorted(run_high, high, "left")
-            last = np.searchsorted(run_high, high, "right")
-            for at in np.flatnonzero(last > first).tolist():
-                rows = np.arange(first[at], last[at])
-                found += [(keys[at], int(place[row])) for row in rows if run_low[row] == low[at]]
+            first = run_high.searchsorted(high, "left")
+            number = run_high.searchsorted(high, "right") - first
+            if not number.any():
+                continue
+            # One row for each record that a key may have.
+            at = np.repeat(np.arange(len(keys)), number)
+            row = np.repeat(first - np.cumsum(number) + number, number) + np.arange(len(at))
+            same = run_low[row] == low[at]
+            found += [
+                (keys[key], where) for key, where in zip(at[same].tolist(), place[row[same]].tolist(), strict=True)
+            ]
         found.sort(key=lambda one: -one[1])
         return [(key, place >> 32, place & 0xFFFFFFFF) for key, place in found]
 

@@ -94,12 +94,15 @@ def uncut(attempts: pa.Table) -> pa.Table:
 def joined(begun: Reply, rest: Reply) -> Reply:
     """One reply of two: its texts one after the other, its tokens and cost added; it ends as the second does."""
     before, after = completion.message(begun.raw), completion.message(rest.raw)
-    message = {"role": "assistant", "content": _text(before, "content") + _text(after, "content")}
+    text = completion.said(before)
+    message = {"role": "assistant", "content": text + completion.said(after)}
     reason = completion.finish_reason(rest.raw)
-    thought, more = _thought(before), _thought(after)
+    thought, more = completion.thought(before), completion.thought(after)
     if thought or more:
         message["reasoning"] = thought + more
-    if more and _text(before, "content").strip():
+    if after.get("refusal"):
+        message["refusal"] = after["refusal"]
+    if more and text.strip():
         reason = "misplaced"  # the rest of a solution came back as thinking: nobody knows where it belongs
     choice = {"index": 0, "message": message, "finish_reason": reason}
     names = begun.usage.keys() & rest.usage.keys()
@@ -128,12 +131,3 @@ def _further(teacher: Teacher, call: Call, reply: Reply, rule: OnLength, turn: i
     if larger is None or call.max_tokens is None or larger <= call.max_tokens:
         return None
     return call.model_copy(update={"max_tokens": larger})
-
-
-def _text(message: dict[str, Any], name: str) -> str:
-    found = message.get(name)
-    return found if isinstance(found, str) else ""
-
-
-def _thought(message: dict[str, Any]) -> str:
-    return _text(message, "reasoning") or _text(message, "reasoning_content")

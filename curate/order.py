@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from curate.assemble import Samples, Selection, decided_now, publish_dataset
 from curate.attempts import AttemptTable, select, select_drops
-from curate.calls.payments import unanswered
+from curate.calls.payments import spent_by, unanswered
 from curate.drops import read_drops, write_drops
 from curate.errors import InputError
 from curate.flow import Flow, Options
@@ -149,8 +149,9 @@ class Course:
     def _paid(self, counts: SolveCounts, resources: Resources) -> dict[str, Any]:
         """What was paid and to whom: told before publishing, which may fail."""
         lost = lost_in_retries(resources.ledger, self.run.name)
+        spent = spent_by(resources.ledger, self.run.name).usd
         return {
-            "money": money(counts.spending.totals(), lost, counts.outcomes),
+            "money": money(counts.spending.totals(), lost, counts.outcomes, spent),
             "servers": resources.calls.servers(),
         }
 
@@ -184,8 +185,7 @@ class Course:
 
     async def _solve(self, kept: Kept, work: Work, resources: Resources, counts: SolveCounts) -> None:
         table = QuestionTable(self.run.questions)
-        parts = sum(1 for _ in work.asking.parts())  # of each question: usually one
-        with self.progress.stage("solve", len(kept) * parts) as bar:
+        with self.progress.stage("solve", _parts(kept, work)) as bar:
             bar.tell = Pulse(resources.calls, lambda: bar.left)
 
             def done(question: Question, solved: Solved) -> None:
@@ -200,7 +200,8 @@ class Course:
                     for question, solved in part:
                         done(question, solved)
             else:
-                await self.engine.solve(groups, work, resources, done)
+                async with bar.beating():
+                    await self.engine.solve(groups, work, resources, done)
 
     def _publish(self, report: Report, kept: Kept, work: Work, resources: Resources) -> Report:
         attempts = self._attempts.table()
@@ -218,7 +219,7 @@ class Course:
         writer = DatasetWriter(
             self.run.dataset, self.flow.publish, name=self.flow.name, partial=options.partial, limit=options.limit
         )
-        with self.progress.stage("publish", len(kept)) as bar:
+        with self.progress.stage("publish", _parts(kept, work)) as bar:
             rows = publish_dataset(
                 writer, self.run, Selection(kept, Samples(counted), Samples(selected)), work, resources, bar
             )
@@ -247,6 +248,11 @@ class Course:
         now = time.monotonic()
         self._seconds[stage] = round(now - self._clock, 3)
         self._clock = now
+
+
+def _parts(kept: Kept, work: Work) -> int:
+    """What solving and publishing go through: the questions, each of them as often as its samples are cut."""
+    return len(kept) * sum(1 for _ in work.asking.parts())
 
 
 def this_run(resources: Resources, counts: SolveCounts, report: Report) -> dict[str, Any]:

@@ -4,6 +4,7 @@ Only reads, unless a probe is asked for: that sends the requests of some questio
 so that nothing is paid twice. Where the sources were not read yet, they are read into a folder that is thrown away.
 """
 
+import math
 import tempfile
 from array import array
 from collections.abc import AsyncIterator, Iterator
@@ -31,6 +32,7 @@ from curate.records import Question, Record
 from curate.resources import Resources, open_resources
 from curate.run import Run
 from curate.solve import Solved, Work, decide
+from curate.turns import Asking
 
 _BATCH = 64
 
@@ -89,6 +91,7 @@ async def _probe(run: Run, flow: Flow, options: Options, count: int, progress: P
     ingest, kept = await Course(run, flow, options, engine, progress).prepare()
     drawn = _drawn(run, kept, count)
     work = flow.work()
+    work = work._replace(asking=_sparing(work.asking, count, len(drawn)))
     async with open_resources(
         run, flow, needs=work.needs(ingest.kinds), caps=flow.budget.caps(options.max_cost_usd), say=progress.say
     ) as resources:
@@ -99,8 +102,17 @@ async def _probe(run: Run, flow: Flow, options: Options, count: int, progress: P
                 bar.advance(solved.first)
 
             groups = map(drawn.only, QuestionTable(run.questions).groups())
-            await engine.solve((group for group in groups if group.num_rows), work, resources, done)
+            async with bar.beating():
+                await engine.solve((group for group in groups if group.num_rows), work, resources, done)
     return len(drawn)
+
+
+def _sparing(asking: Asking, count: int, questions: int) -> Asking:
+    """What a probe asks: of many samples no more than make `count` answers of each teacher; rounds stay whole."""
+    if asking.want is not None:
+        return asking
+    each = math.ceil(count / max(1, questions))
+    return asking._replace(samples=min(asking.samples, each))
 
 
 def _drawn(run: Run, kept: Kept, count: int) -> Kept:

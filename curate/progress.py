@@ -3,11 +3,12 @@
 Nothing is shown for work that ends within two seconds. All of it goes to standard error.
 """
 
+import asyncio
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 _QUIET_S = 2.0  # work shorter than this shows nothing
 _LINE_S = 10.0  # seconds between plain lines
 _DRAW_S = 0.1
+_BEAT_S = 1.0
 _WINDOW_S = 60.0  # what the time left goes by: a run that goes on passes what it has already at another speed
 
 
@@ -42,6 +44,21 @@ class Bar:
         if now >= self._next:
             self._next = now + (_DRAW_S if self._stream.isatty() else _LINE_S)
             self._draw(now)
+
+    @asynccontextmanager
+    async def beating(self) -> AsyncIterator[None]:
+        """Show the state as time passes, also while nothing ends: a server is away, a batch is waited for."""
+
+        async def beat() -> None:
+            while True:
+                await asyncio.sleep(_BEAT_S)
+                self.advance(0)
+
+        task = asyncio.create_task(beat())
+        try:
+            yield
+        finally:
+            task.cancel()
 
     def close(self) -> None:
         """Leave the last state on the screen."""

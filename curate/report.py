@@ -25,6 +25,8 @@ _ADVICE = {
     "infrastructure": "infrastructure: trouble of ours; the same command tries these rows again",
 }
 
+_MODULES = 50  # names listed; a program may import what it likes
+
 Table = list[tuple[str, int | None, int | None, int | None, str]]
 
 
@@ -39,6 +41,7 @@ class SolveCounts:
         self.domains: dict[str, Counter[str]] = {}
         self.sources: dict[str, Counter[str]] = {}
         self.troubles: Counter[str] = Counter()
+        self.modules: Counter[str] = Counter()  # that programs imported and our interpreter lacks
         self.calibration = CalibrationCounts()
         self.spending = Spending()
         self._in_parts: set[int] = set()  # verified ones among the few that are solved in parts
@@ -64,6 +67,8 @@ class SolveCounts:
                 self.calibration.add(one.compared)
             self.outcomes[outcome] += 1
             self.reasons[f"{outcome}/{one.verdict.reason}"] += 1
+            if one.verdict.reason == "missing_module":
+                self.modules[str(one.verdict.evidence.get("module", "?"))] += 1
             self.domains.setdefault(question.domain, Counter())[outcome] += 1
             self.sources.setdefault(question.source, Counter())[outcome] += 1
 
@@ -81,6 +86,7 @@ class SolveCounts:
             "reasons": dict(sorted(self.reasons.items())),
             "domains": {name: dict(sorted(one.items())) for name, one in sorted(self.domains.items())},
             "sources": {name: dict(sorted(one.items())) for name, one in sorted(self.sources.items())},
+            "missing_modules": dict(sorted(self.modules.items(), key=lambda one: (-one[1], one[0]))[:_MODULES]),
             "calibration": self.calibration.totals(),
         }
 
@@ -131,6 +137,8 @@ class Report(Record):
         if self.solve is not None:
             solve = self.solve
             facts.append(solve["questions"] == left)
+            # `failed` is what the others leave of `asked`: one count too many makes it less than nothing.
+            facts.append(solve["failed"] >= 0)
             facts.append(solve["asked"] == solve["answered"] + solve["failed"] + solve["pending"])
             left = sum(solve["outcomes"].values())
             facts.append(left == solve["asked"] - solve["pending"])
@@ -159,6 +167,8 @@ class Report(Record):
         reasons = {name[6:]: count for name, count in solve["reasons"].items() if name.startswith("error/")}
         why = "; ".join(list(self.this_run.get("troubles", {}))[:3])
         advice = [text for name, text in _ADVICE.items() if name in reasons]
+        if lacking := solve.get("missing_modules"):
+            advice.append(f"modules that programs import and that are missing: {_words(dict([*lacking.items()][:10]))}")
         raise Failed(
             f"{errors} of {solve['asked']} answers have no verdict: {_words(reasons)}" + (f" ({why})" if why else ""),
             next="\n  ".join([*advice, "`veristill explain` shows the evidence of a row"]),
@@ -197,6 +207,7 @@ class Report(Record):
             lines.append(f"| {stage} | {seen} | {kept} | {dropped} | {remark} |")
         if self.solve is not None:
             lines += ["", *_by("domain", self.solve["domains"]), "", *_by("source", self.solve["sources"])]
+            lines += _modules(self.solve.get("missing_modules", {}))
             lines += calibration_lines(self.solve.get("calibration", {}))
             lines += money_lines(self.money)
         lines += ["", "## This command", ""]
@@ -208,6 +219,13 @@ def _by(what: str, counts: dict[str, dict[str, int]]) -> list[str]:
     names = ("pass", "fail", "unsure", "error")
     lines = [f"| {what} | " + " | ".join(names) + " |", "|---|" + "---:|" * len(names)]
     return lines + [f"| {key} | " + " | ".join(str(one.get(n, 0)) for n in names) + " |" for key, one in counts.items()]
+
+
+def _modules(counts: dict[str, int]) -> list[str]:
+    if not counts:
+        return []
+    lines = ["", "Modules that programs import and that are missing where they run:", ""]
+    return lines + [f"- `{name.replace('`', ' ')}`: {count}" for name, count in counts.items()]
 
 
 def _words(counts: dict[str, int]) -> str:

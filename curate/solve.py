@@ -12,7 +12,6 @@ from pydantic import Field
 
 from curate.calibrate import Calibration, Compared, ask_besides
 from curate.calls.model import Reply
-from curate.errors import VeristillError
 from curate.keys import digest
 from curate.ledger import Entry
 from curate.lengths import answer, known_replies
@@ -53,7 +52,7 @@ class Solved(Record):
     part: int | None = None  # the first of its samples, where the question is solved in parts
     unasked: bool = False  # there is nothing to ask at all: no teacher has a recorded answer
     asked: int = 0  # requests that this question calls for
-    answered: int = 0  # of those, the ones with a reply
+    answered: int = 0  # of those, the ones with a reply (`decide`: and a verdict)
     decided: tuple[Decided, ...] = ()
     verdicts_new: int = 0
     verdicts_reused: int = 0
@@ -134,15 +133,8 @@ class _One(NamedTuple):
 
 
 async def _one(question: Question, request: Request, work: Work, resources: Resources) -> _One:
-    try:
-        reply = await answer(request.teacher, request.call, work.asking.on_length, resources.calls)
-        attempt = _attempt(question, request, reply)
-    except VeristillError:
-        raise
-    # The boundary to teachers and transports, third parties' among them: one row must not end the run.
-    except Exception as error:  # noqa: BLE001 - the boundary to teachers
-        reply = Reply(status="failed", error=f"{type(error).__name__}: {error}"[:300])
-        attempt = _failed(question, request)
+    reply = await answer(request.teacher, request.call, work.asking.on_length, resources.calls)
+    attempt, reply = _attempt(question, request, reply)
     judgement = await work.router.verify(question, attempt, resources, resources.verdicts)
     await _store(judgement.steps, resources)
     steps, compared = list(judgement.steps), None
@@ -201,12 +193,12 @@ class _Reading:
         if reply is None:
             self._pending += 1
             return
-        attempt = _attempt(self._question, request, reply)
-        self._answered += attempt.finish_reason != "failed"
+        attempt, reply = _attempt(self._question, request, reply)
         judgement = self._work.router.judge(self._question, attempt, known.get)
         if isinstance(judgement, Missing):
             self._pending += 1
             return
+        self._answered += attempt.finish_reason != "failed"
         calibration = self._work.calibration
         compared = calibration and calibration.compare(self._question, attempt, judgement, known.get)
         self._decided.append(_decided(attempt, judgement, compared, reply))
@@ -240,7 +232,7 @@ def _decided(attempt: Attempt, judgement: Judgement, compared: Compared | None, 
 def _failed(question: Question, request: Request) -> Attempt:
     key = request.call.key
     return Attempt(
-        id=digest(question.id, key),
+        id=digest("attempt", question.id, request.teacher.name(), request.call.sample, key),
         question_id=question.id,
         sample=request.sample,
         teacher=request.teacher.name(),
@@ -249,6 +241,15 @@ def _failed(question: Question, request: Request) -> Attempt:
     )
 
 
-def _attempt(question: Question, request: Request, reply: Reply) -> Attempt:
-    attempt = request.teacher.parse(question, request.sample, request.call, reply)
-    return attempt.model_copy(update={"sample": request.sample})
+def _attempt(question: Question, request: Request, reply: Reply) -> tuple[Attempt, Reply]:
+    """The attempt that a reply holds; one that its teacher cannot read is failed, now and when it is read again."""
+    try:
+        attempt = request.teacher.parse(question, request.sample, request.call, reply)
+    # The boundary to teachers, third parties' among them: one row must not end the run, nor a reading of it.
+    except Exception as error:  # noqa: BLE001 - the boundary to teachers
+        return _failed(question, request), _trouble(error)
+    return attempt.model_copy(update={"sample": request.sample}), reply
+
+
+def _trouble(error: Exception) -> Reply:
+    return Reply(status="failed", error=f"{type(error).__name__}: {error}"[:300])

@@ -121,15 +121,21 @@ def lost_in_retries(ledger: Ledger, run: str) -> float:
     return round(lost, 6)
 
 
-def money(totals: dict[str, Any], lost_usd: float, outcomes: Mapping[str, int]) -> dict[str, Any]:
-    """The block `money` of a report: the totals, what a verified answer cost in all, what was lost."""
-    if not totals and not lost_usd:
+def money(
+    totals: dict[str, Any], lost_usd: float, outcomes: Mapping[str, int], spent_usd: float = 0.0
+) -> dict[str, Any]:
+    """The block `money` of a report: the totals, what a verified answer cost in all, what was lost.
+
+    `spent_usd` is what the run's own requests came to at most: also for answers that it uses no more.
+    """
+    if not totals and not lost_usd and not spent_usd:
         return {}
     paid = totals.get("answers_usd", 0.0) + totals.get("judging_usd", 0.0) + lost_usd
     verified = outcomes.get("pass", 0)
     lost = {name: usd for name, usd in totals.get("by_result_usd", {}).items() if name in _LOST}
     return {
         "paid_usd": round(paid, 6),
+        "spent_usd": round(spent_usd, 6),
         "per_verified_usd": round(paid / verified, 6) if verified else None,
         "per_row_usd": None,
         "lost_usd": {**lost, **({"retries_at_most": lost_usd} if lost_usd else {})},
@@ -149,6 +155,9 @@ def money_lines(block: dict[str, Any]) -> list[str]:
     if not block:
         return []
     lines = ["", "## Money", "", f"- paid: ${block['paid_usd']:,.4f}"]
+    if block["spent_usd"] > block["paid_usd"] + 5e-5:
+        beside = "also for answers that are not used any more and for requests that were cut off"
+        lines.append(f"- all requests of this run, at most: ${block['spent_usd']:,.4f}, {beside}")
     if block.get("judging_usd"):
         lines.append(f"- of this, to the judge: ${block['judging_usd']:,.4f}")
     for name, words in (("per_verified_usd", "per verified answer"), ("per_row_usd", "per published row")):

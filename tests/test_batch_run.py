@@ -35,14 +35,16 @@ def running() -> Iterator[BatchServer]:
         loop.close()
 
 
-def recipe(folder: Path, server: BatchServer, more: str = "") -> Path:
+def recipe(folder: Path, server: BatchServer, more: str = "", *, truth: bool = False) -> Path:
+    """Without a truth nothing is verified, which is most of the time of so small a run."""
+    columns = "{id: id, answer: answer}" if truth else "{id: id}"
     with (folder / "q.jsonl").open("w") as file:
         for n in range(ROWS):
             word = "length" if n % 10 == 9 else "ok"
             file.write(json.dumps({"id": f"q{n}", "problem": f"{word} {n}: What is 2 + 2?", "answer": "4"}) + "\n")
     path = folder / "recipe.yaml"
     path.write_text(
-        "name: r\nsources: [{kind: jsonl, path: q.jsonl, domain: math, columns: {id: id, answer: answer}}]\n"
+        f"name: r\nsources: [{{kind: jsonl, path: q.jsonl, domain: math, columns: {columns}}}]\n"
         f"annotate: {{teacher: {{kind: batch, model: m, base_url: '{server.url}', max_tokens: 100,"
         f" price: {{input: 1, output: 1}}}}{more}}}\nbudget: {{max_cost_usd: 10}}\n"
     )
@@ -62,12 +64,14 @@ def finished(path: Path, *options: str) -> tuple[dict[str, Any], str]:
     return found, err
 
 
-def wait_for_a_batch(server: BatchServer) -> None:
-    for _ in range(600):
+def wait_for_a_batch(server: BatchServer, process: subprocess.Popen[str]) -> None:
+    for _ in range(1200):
         if server.polls:
             return
+        assert process.poll() is None, process.communicate()[1]
         time.sleep(0.1)
-    raise AssertionError("no batch came")
+    process.kill()
+    raise AssertionError(f"no batch came: {process.communicate()[1]}")
 
 
 def test_a_run_that_is_killed_fetches_its_batch(tmp_path: Path) -> None:
@@ -75,15 +79,15 @@ def test_a_run_that_is_killed_fetches_its_batch(tmp_path: Path) -> None:
         server.held = True
         path = recipe(tmp_path, server)
         process = start(path)
-        wait_for_a_batch(server)
+        wait_for_a_batch(server, process)
         process.kill()
         process.communicate()
         server.held = False
-        report, err = finished(path)
+        report, err = finished(path, "--until", "solve")
         assert "may be paid twice" not in err
         assert report["this_run"]["possibly_paid_twice"] == 0
         assert report["this_run"]["answers_new"] + report["this_run"]["answers_reused"] == ROWS
-        assert report["totals"]["solve"]["outcomes"] == {"fail": 3, "pass": 27}
+        assert report["totals"]["solve"]["answered"] == ROWS
         assert server.sizes == [ROWS]
         assert set(server.billed.values()) == {1}
 
@@ -93,19 +97,19 @@ def test_an_interrupt_leaves_the_batch_at_once_and_the_next_command_fetches_it(t
         server.held = True
         path = recipe(tmp_path, server)
         process = start(path)
-        wait_for_a_batch(server)
+        wait_for_a_batch(server, process)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=30)
         assert process.returncode == 4, err
         server.held = False
-        report, _ = finished(path)
+        report, _ = finished(path, "--until", "solve")
         assert report["this_run"]["possibly_paid_twice"] == 0
         assert server.sizes == [ROWS]
 
 
 def test_what_was_cut_is_left_out_and_a_changed_model_is_told(tmp_path: Path) -> None:
     with running() as server:
-        path = recipe(tmp_path, server, ", on_length: drop")
+        path = recipe(tmp_path, server, ", on_length: drop", truth=True)
         report, err = finished(path, "--limit", "10")
         assert "model_changes" not in report["this_run"]
         assert (report["totals"]["publish"]["unverified"], report["totals"]["publish"]["metadata"]) == (9, 9)

@@ -1,5 +1,6 @@
 """How a run stops and goes on: Ctrl-C once and twice, a budget over several commands, --partial beside a live run."""
 
+import contextlib
 import json
 import signal
 import subprocess
@@ -9,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from curate.errors import InputError
+from curate.ledger import Ledger
 
 VERISTILL = Path(sys.executable).with_name("veristill")
 ROWS = 40
@@ -48,6 +52,19 @@ def wait_for_answers(path: Path, count: int) -> None:
     pytest.fail("the run never got that far")
 
 
+def wait_for_sends(path: Path, count: int) -> None:
+    """Wait until the ledger of a live run has noted `count` requests."""
+    for _ in range(600):
+        with contextlib.suppress(InputError):  # there is no ledger yet
+            ledger = Ledger(path.parent / "ledger", read_only=True)
+            sent = ledger.count("sent")
+            ledger.close()
+            if sent >= count:
+                return
+        time.sleep(0.1)
+    pytest.fail("the run never asked that much")
+
+
 def test_one_interrupt_keeps_what_is_in_flight(tmp_path: Path) -> None:
     path = recipe(tmp_path, "latency_s: 1.5, concurrency: 4")
     process = start(path)
@@ -67,16 +84,20 @@ def test_one_interrupt_keeps_what_is_in_flight(tmp_path: Path) -> None:
 
 
 def test_two_interrupts_say_what_may_be_paid_twice(tmp_path: Path) -> None:
-    path = recipe(tmp_path, "latency_s: 30, concurrency: 4")
+    path = recipe(tmp_path, "latency_s: 60, concurrency: 4")
     process = start(path)
-    time.sleep(6)
+    wait_for_sends(path, 4)
     process.send_signal(signal.SIGINT)
-    time.sleep(1)
+    assert process.stderr is not None
+    told = ""
+    while "Ctrl-C again" not in told:
+        told = process.stderr.readline()
+        assert told, "it ended at the first interrupt"
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=20)
     assert process.returncode == 4
     assert "4 answers in flight were abandoned and may be paid twice" in err
-    path.write_text(path.read_text().replace("latency_s: 30", "latency_s: 0.01"))
+    path.write_text(path.read_text().replace("latency_s: 60", "latency_s: 0.01"))
     again = start(path)
     _, err = again.communicate(timeout=60)
     assert again.returncode == 0, err

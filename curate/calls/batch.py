@@ -12,7 +12,7 @@ import time
 from typing import Any, NamedTuple
 
 from curate.calls.batch_notes import Job, Kin, done_note, earlier_sends, made_note, open_jobs, plan_note
-from curate.calls.batch_server import BatchServer, State, line
+from curate.calls.batch_server import BatchServer, Gone, State, line
 from curate.calls.budget import Spent
 from curate.calls.endpoint import label
 from curate.calls.model import Call, Reply
@@ -29,6 +29,9 @@ MOST_BYTES = 190_000_000
 LINGER_S = 5.0  # a batch is sent when no further request has come for so long
 POLL_S = 10.0  # between two looks at a batch, growing to
 LONGEST_POLL_S = 60.0
+LOOKS = 3  # for a batch whose making was not confirmed: it may show late in the list of batches
+KEPT_S = 30 * 86400.0  # how long a batch and its results stay at OpenAI (same page)
+_DOWNLOADS = 5  # of results that hold less than the batch says
 _STORE = 256  # replies made durable at a time
 _ABROAD = "the batch goes on at the server, and the same command fetches its answers"
 
@@ -56,30 +59,32 @@ class Batch:
         self._ledger, self._run, self._stop = ledger, run, stop
         self._server = BatchServer()
         self._gathering: dict[Kin, _Gathering] = {}
-        self._waiting: dict[tuple[str, int | None], asyncio.Future[Reply]] = {}  # by key and cap
-        self._flying: set[tuple[str, int | None]] = set()  # in a batch at the server
+        self._waiting: dict[str, _Waiting] = {}  # by key, under whatever cap: no request is asked twice at a time
+        self._flying: dict[str, str] = {}  # the tag of the batch at the server that holds a key
+        self._given_up: dict[str, Exception] = {}  # why a batch at the server, by tag, is waited for no more
         self._jobs: set[Job] = set()  # those that are being waited for
         self._tasks: set[asyncio.Task[None]] = set()
         self._leaving: asyncio.Task[None] | None = None
-        self._met: dict[tuple[str | None, str | None], asyncio.Task[None]] = {}
+        self._met: dict[str, asyncio.Task[None]] = {}  # by address
 
     async def send(self, call: Call) -> Reply:
         """Put a request into a batch, or find it in one, and wait for its reply. Raises a `Trouble`, or Stopped."""
-        kin, key = Kin.of(call), call.key
-        await self._remember(kin)
+        key = call.key
+        await self._remember(call)
         if self._leaving is None:
             self._leaving = asyncio.create_task(self._leave())
-        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        slot = (key, kin.max_tokens)
-        self._waiting[slot] = future
+        tag = self._flying.get(key)
+        if tag in self._given_up:
+            raise self._given_up[tag]
+        waiting = self._waiting[key] = _Waiting(call, key, asyncio.get_running_loop().create_future())
         try:
             if self._stop.is_set():
                 raise Busy("the run is stopping")
-            if slot not in self._flying:
-                self._gather(kin, _Waiting(call, key, future))
-            return await future
+            if tag is None:
+                self._gather(Kin.of(call), waiting)
+            return await waiting.future
         finally:
-            del self._waiting[slot]
+            del self._waiting[key]
 
     async def close(self) -> None:
         """Wait for nothing any more; batches go on at the server."""
@@ -92,25 +97,27 @@ class Batch:
     async def _leave(self) -> None:
         """When the run stops, nobody waits any longer: what is at the server is fetched by the next command."""
         await self._stop.wait()
-        for slot, future in list(self._waiting.items()):
-            away = slot in self._flying
-            _fail(future, Stopped("the run is stopping", next=_ABROAD) if away else Busy("the run is stopping"))
+        for key, waiting in list(self._waiting.items()):
+            away = key in self._flying
+            _fail(waiting, Stopped("the run is stopping", next=_ABROAD) if away else Busy("the run is stopping"))
 
-    async def _remember(self, kin: Kin) -> None:
+    async def _remember(self, call: Call) -> None:
         """Take up what earlier processes left at this address; once."""
-        name = (kin.base_url, kin.api_key_env)
+        name = _address(call.base_url)
         if name not in self._met:
-            self._met[name] = asyncio.create_task(self._take_up(name))
+            self._met[name] = asyncio.create_task(self._take_up(name, call.api_key_env))
         await asyncio.shield(self._met[name])
 
-    async def _take_up(self, name: tuple[str | None, str | None]) -> None:
+    async def _take_up(self, name: str, api_key_env: str | None) -> None:
         for job in open_jobs(self._ledger):
-            if (job.kin.base_url, job.kin.api_key_env) != name:
+            if _address(job.kin.base_url) != name:
                 continue
+            # The variable that holds the key may have another name by now.
+            job = job.model_copy(update={"kin": job.kin.model_copy(update={"api_key_env": api_key_env})})
             if job.batch_id is None:  # killed between the plan and the server's answer
-                found = await self._persistently(self._server.find, job.kin, job.tag)
+                found = await self._look_for(job)
                 if found is None:
-                    await self._ledger.put([done_note(job)])
+                    await self._end(job, _Outcome(job, earlier_sends(self._ledger, job)), Busy("it was never sent"))
                     continue
                 job = job.model_copy(update={"batch_id": found})
                 await self._ledger.put([made_note(job)])
@@ -138,9 +145,12 @@ class Batch:
             gathered.timer.cancel()
         if gathered is None or self._stop.is_set():
             return
-        keys = tuple(one.key for one in gathered.waiting)
-        job = Job(tag=secrets.token_hex(16), run=self._run, at_ns=time.time_ns(), kin=kin, keys=keys)
-        self._start(self._make(job, gathered), job)
+        pairs = zip(gathered.waiting, gathered.lines, strict=True)
+        wanted = {one.key: text for one, text in pairs if not one.future.done()}
+        if not wanted:
+            return
+        job = Job(tag=secrets.token_hex(16), run=self._run, at_ns=time.time_ns(), kin=kin, keys=tuple(wanted))
+        self._start(self._make(job, list(wanted.values()), path(gathered.waiting[0].call)), job)
 
     def _start(self, work: Any, job: Job) -> None:
         task = asyncio.create_task(self._guarded(work, job))
@@ -152,22 +162,23 @@ class Batch:
         try:
             await work
         except Exception as error:  # noqa: BLE001 - the boundary of a task: whoever waits for it raises the error
+            self._given_up[job.tag] = error  # whoever comes later raises it too
             for key in job.keys:
-                _fail(self._waiting.get((key, job.kin.max_tokens)), error)
+                _fail(self._waiting.get(key), error)
 
-    async def _make(self, job: Job, gathered: _Gathering) -> None:
+    async def _make(self, job: Job, lines: list[bytes], where: str) -> None:
         try:
-            file_id = await self._server.upload(job.kin, job.tag, gathered.lines)
+            file_id = await self._server.upload(job.kin, job.tag, lines)
             if self._stop.is_set():
                 return  # nobody waits any more, and nothing has been asked for
             await self._ledger.put([plan_note(job)])
             # From here on it may be there, whatever becomes of the answer to this.
-            self._flying.update((key, job.kin.max_tokens) for key in job.keys)
-            made = await self._made(job, file_id, path(gathered.waiting[0].call))
+            self._flying.update(dict.fromkeys(job.keys, job.tag))
+            made = await self._made(job, file_id, where)
         except Trouble as trouble:
             # There is no batch, so nothing was billed. What the server does not accept is the batch, not a question.
             free = Denied(str(trouble)) if isinstance(trouble, Refused) else _as_free(trouble)
-            await self._end(job, {}, free)
+            await self._end(job, _Outcome(job, {}), free)
             return
         job = job.model_copy(update={"batch_id": made})
         await self._ledger.put([made_note(job)])
@@ -178,28 +189,53 @@ class Batch:
         try:
             return await self._server.make(job.kin, job.tag, file_id, f"/v1{where}")
         except (Unclear, Unreachable) as trouble:
-            found = await self._persistently(self._server.find, job.kin, job.tag)
+            found = await self._look_for(job)
             if found is None:
                 raise Busy(str(trouble)) from None
-            return str(found)
+            return found
+
+    async def _look_for(self, job: Job) -> str | None:
+        """The id of a batch by its tag; None where there is none."""
+        for look in range(LOOKS):
+            if look:
+                await self._sleep(POLL_S)
+            found = await self._persistently(self._server.find, job.kin, job.tag)
+            if found is not None:
+                return str(found)
+        return None
 
     def _fly(self, job: Job, earlier: dict[str, list[str]]) -> None:
-        self._flying.update((key, job.kin.max_tokens) for key in job.keys)
+        self._flying.update(dict.fromkeys(job.keys, job.tag))
         self._jobs.add(job)
-        self._start(self._watch(job, earlier), job)
+        self._start(self._watch(job, _Outcome(job, earlier)), job)
 
-    async def _watch(self, job: Job, earlier: dict[str, list[str]]) -> None:
+    async def _watch(self, job: Job, came: "_Outcome") -> None:
         """Wait for a batch, store its answers, give them to whoever asked. Denied and Stopped leave it open."""
         try:
-            pause = POLL_S
-            while not (state := await self._persistently(self._server.state, job.kin, job.batch_id)).over:
-                await self._sleep(pause)
-                pause = min(LONGEST_POLL_S, pause * 1.5)
-            left, failed = set(job.keys), dict[str, Trouble]()
-            await self._persistently(self._fetch, job, state, earlier, left, failed)
-            await self._end(job, failed, self._missing(job, state))
+            for left in reversed(range(_DOWNLOADS)):
+                state = await self._over(job)
+                await self._persistently(self._fetch, job, state, came)
+                # A server may name its files late, and a download may end early as if it were whole.
+                if not left or came.seen >= state.lines:
+                    break
+                await self._sleep(POLL_S)
+            missing = self._missing(job, state)
+        except Gone as gone:
+            if time.time_ns() - job.at_ns < KEPT_S * 1e9:  # more likely the key of another account
+                raise
+            missing = Unclear(str(gone))
         finally:
             self._jobs.discard(job)
+        await self._end(job, came, missing)
+
+    async def _over(self, job: Job) -> State:
+        pause = POLL_S
+        while True:
+            state: State = await self._persistently(self._server.state, job.kin, job.batch_id)
+            if state.over:
+                return state
+            await self._sleep(pause)
+            pause = min(LONGEST_POLL_S, pause * 1.5)
 
     async def _persistently(self, ask: Any, *given: Any) -> Any:
         """Ask until there is an answer, whatever troubles the network has: a batch is not given up for one."""
@@ -218,43 +254,41 @@ class Batch:
             await asyncio.wait_for(self._stop.wait(), seconds)
             raise Stopped("the run is stopping", next=_ABROAD)
 
-    async def _fetch(
-        self, job: Job, state: State, earlier: dict[str, list[str]], left: set[str], failed: dict[str, Trouble]
-    ) -> None:
-        """Store every answer of a batch that has ended and resolve who waits; `left` and `failed` tell the rest."""
+    async def _fetch(self, job: Job, state: State, came: "_Outcome") -> None:
+        """Store every answer of a batch that has ended and resolve who waits."""
         good: list[tuple[str, Reply]] = []
         for file_id in state.files:
             async for found in self._server.results(job.kin, file_id):
                 key = str(found.get("custom_id"))
-                if key not in left:
+                if key not in came.left:
                     continue
                 try:
                     good.append((key, _reply(job, found)))
                 except Trouble as trouble:
-                    failed[key] = trouble
+                    came.failed[key] = trouble
                 if len(good) >= _STORE:
-                    await self._store(job, good, earlier, left)
+                    await self._store(job, good, came)
                     good = []
-        await self._store(job, good, earlier, left)
+        await self._store(job, good, came)
 
-    async def _store(
-        self, job: Job, good: list[tuple[str, Reply]], earlier: dict[str, list[str]], left: set[str]
-    ) -> None:
+    async def _store(self, job: Job, good: list[tuple[str, Reply]], came: "_Outcome") -> None:
         """Make replies durable. One that is waited for is paid where it is waited for, any other one here."""
-        cap, notes = job.kin.max_tokens, list[Entry]()
+        notes = list[Entry]()
+        given = dict[str, _Waiting]()
         for key, reply in good:
             notes.append(Entry("reply", key, reply.tag, reply.to_bytes()))
-            asked = (key, cap) in self._waiting
-            came = Spent() if asked else Spent(reply.cost or 0.0, 0.0, reply.usage.get("output", 0))
-            notes += _settled(job, key, earlier.get(key, []), came)
+            waiting = self._waiting.get(key)
+            if waiting is not None and reply.serves(waiting.call.max_tokens):  # the cap may be another one by now
+                given[key] = waiting
+            cost = Spent() if key in given else Spent(reply.cost or 0.0, 0.0, reply.usage.get("output", 0))
+            notes += _settled(job, key, came.earlier.get(key, []), cost)
         if notes:
             await self._ledger.put(notes)
         for key, reply in good:
-            left.discard(key)
-            self._flying.discard((key, cap))
-            future = self._waiting.get((key, cap))
-            if future is not None and not future.done():
-                future.set_result(reply)
+            came.left.discard(key)
+            if key in given and not given[key].future.done():
+                given[key].future.set_result(reply)
+            self._landed(key, job, Busy("its answer was asked for under another cap", 0.0))
 
     def _missing(self, job: Job, state: State) -> Trouble:
         """What became of a request that has no line in the results."""
@@ -270,13 +304,42 @@ class Batch:
             return Denied(f"{what}; a lower `concurrency` makes smaller batches") if alone else Busy(what, 60.0)
         return Unclear(f"batch {job.batch_id} ended without this request")
 
-    async def _end(self, job: Job, failed: dict[str, Trouble], missing: Trouble) -> None:
+    async def _end(self, job: Job, came: "_Outcome", missing: Trouble) -> None:
         """A batch has ended: nothing of it is at the server any more, and whoever still waits gets the reason."""
+        why = {key: came.failed.get(key, missing) for key in job.keys if key in came.left}
+        notes = [done_note(job)]
+        for key, trouble in why.items():
+            if trouble.paid == "no":
+                notes += _settled(job, key, came.earlier.get(key, []), Spent())
         with contextlib.suppress(Stopped):  # of a full disk: then it is looked at again
-            await self._ledger.put([done_note(job)])
-        for key in job.keys:
-            self._flying.discard((key, job.kin.max_tokens))
-            _fail(self._waiting.get((key, job.kin.max_tokens)), failed.get(key, missing))
+            await self._ledger.put(notes)
+        for key, trouble in why.items():
+            self._landed(key, job, trouble)
+
+    def _landed(self, key: str, job: Job, trouble: Trouble) -> None:
+        """A request is at the server no more; who still waits for it gets `trouble`."""
+        if self._flying.get(key, job.tag) == job.tag:
+            self._flying.pop(key, None)
+            _fail(self._waiting.get(key), trouble)
+
+
+class _Outcome:
+    """What became of the requests of a batch so far."""
+
+    def __init__(self, job: Job, earlier: dict[str, list[str]]) -> None:
+        self.left = set(job.keys)  # without a reply
+        self.failed: dict[str, Trouble] = {}  # of those, the ones that the results have a reason for
+        self.earlier = earlier  # sends of a process that ended, by key
+        self._all = len(job.keys)
+
+    @property
+    def seen(self) -> int:
+        """Requests that the results say something of."""
+        return self._all - len(self.left) + len(self.failed.keys() & self.left)
+
+
+def _address(base_url: str | None) -> str:
+    return (base_url or OPENAI_URL).rstrip("/")
 
 
 def _reply(job: Job, found: dict[str, Any]) -> Reply:
@@ -301,9 +364,9 @@ def _as_free(trouble: Trouble) -> Trouble:
     return trouble if trouble.paid == "no" else Busy(str(trouble))
 
 
-def _fail(future: "asyncio.Future[Reply] | None", error: Exception) -> None:
-    if future is not None and not future.done():
-        future.set_exception(error)
+def _fail(waiting: _Waiting | None, error: Exception) -> None:
+    if waiting is not None and not waiting.future.done():
+        waiting.future.set_exception(error)
 
 
 def _settled(job: Job, key: str, sends: list[str], came: Spent) -> list[Entry]:

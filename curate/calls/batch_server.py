@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import contextmanager
 from tempfile import TemporaryFile
 from typing import Any, BinaryIO, NamedTuple, cast
 
@@ -10,13 +11,18 @@ import openai
 
 from curate.calls.batch_notes import Kin
 from curate.calls.model import Call
-from curate.calls.posted import path, sent_body
+from curate.calls.posted import path, sendable, sent_body
 from curate.calls.secret import without_keys
-from curate.calls.trouble import Unclear
+from curate.calls.trouble import Denied, Trouble, Unclear
 from curate.calls.wire import Wire, trouble_in
+from curate.errors import VeristillError
 
 _MARK = "veristill"  # the name of our tag in a batch's metadata
 _OVER = frozenset({"completed", "failed", "expired", "cancelled"})
+
+
+class Gone(Denied):
+    """The server knows nothing of it: it was deleted, or belongs to another account."""
 
 
 class State(NamedTuple):
@@ -25,6 +31,7 @@ class State(NamedTuple):
     status: str
     files: tuple[str, ...] = ()  # ids of what it has written: answers and errors
     words: str = ""  # why it failed
+    lines: int = 0  # results that those files should hold
 
     @property
     def over(self) -> bool:
@@ -34,7 +41,7 @@ class State(NamedTuple):
 
 def line(call: Call, key: str) -> bytes:
     """The line of a batch file that asks for a call."""
-    asked = {"custom_id": key, "method": "POST", "url": f"/v1{path(call)}", "body": sent_body(call)}
+    asked = {"custom_id": key, "method": "POST", "url": f"/v1{path(call)}", "body": sendable(sent_body(call))}
     return json.dumps(asked, separators=(",", ":")).encode() + b"\n"
 
 
@@ -50,56 +57,46 @@ class BatchServer:
             await asyncio.to_thread(file.writelines, lines)
             file.seek(0)
             sent = (f"{tag}.jsonl", cast("BinaryIO", file))
-            try:
-                return (await self._client(kin).files.create(file=sent, purpose="batch")).id
-            except openai.OpenAIError as error:
-                raise trouble_in(error) from None
+            with _asking():
+                return _text((await self._client(kin).files.create(file=sent, purpose="batch")).id)
 
     async def make(self, kin: Kin, tag: str, file_id: str, endpoint: Any) -> str:
         """Make a batch of an uploaded file; its id."""
-        try:
+        with _asking():
             made = await self._client(kin).batches.create(
                 input_file_id=file_id, endpoint=endpoint, completion_window="24h", metadata={_MARK: tag}
             )
-        except openai.OpenAIError as error:
-            raise trouble_in(error) from None
-        return _text(getattr(made, "id", None))
+            return _text(made.id)
 
     async def find(self, kin: Kin, tag: str) -> str | None:
         """The id of the batch with a tag; None if there is none."""
-        try:
+        with _asking():
             async for one in self._client(kin).batches.list(limit=100):
-                if (one.metadata or {}).get(_MARK) == tag:
+                if isinstance(one.metadata, dict) and one.metadata.get(_MARK) == tag:
                     return _text(one.id)
-        except openai.OpenAIError as error:
-            raise trouble_in(error) from None
         return None
 
     async def state(self, kin: Kin, batch_id: str) -> State:
         """How far a batch is."""
-        try:
+        with _asking():
             one = await self._client(kin).batches.retrieve(batch_id)
-        except openai.OpenAIError as error:
-            raise trouble_in(error) from None
-        data = (one.errors.data if one.errors else None) or []
-        words = "; ".join(f"{each.code}: {each.message}" for each in data[:3])
-        files = tuple(name for name in (one.output_file_id, one.error_file_id) if name)
-        return State(_text(one.status), files, without_keys(words))
+            data = getattr(one.errors, "data", None)
+            words = "; ".join(f"{each.code}: {each.message}" for each in data[:3]) if isinstance(data, list) else ""
+            files = tuple(_text(name) for name in (one.output_file_id, one.error_file_id) if name)
+            counts = [getattr(one.request_counts, name, None) for name in ("completed", "failed")]
+            lines = sum(count for count in counts if isinstance(count, int))
+            return State(_text(one.status), files, without_keys(words), lines)
 
     async def results(self, kin: Kin, file_id: str) -> AsyncIterator[dict[str, Any]]:
         """The lines of a file of results, as it comes. Lines that are no JSON objects are left out."""
         rest = b""
-        try:
+        with _asking():
             async with self._client(kin).files.with_streaming_response.content(file_id) as came:
                 async for chunk in came.iter_bytes():
                     # By hand: a text's own line separators (U+2028) would be taken for line ends.
                     *whole, rest = (rest + chunk).split(b"\n")
                     for found in filter(None, map(_object, whole)):
                         yield found
-        except openai.OpenAIError as error:
-            raise trouble_in(error) from None
-        except Exception as error:  # noqa: BLE001 - the boundary to the SDK's stream, which does not wrap its errors
-            raise Unclear(f"a file of results broke off: {without_keys(str(error))}") from None
         if (last := _object(rest)) is not None:
             yield last
 
@@ -109,6 +106,21 @@ class BatchServer:
 
     def _client(self, kin: Kin) -> openai.AsyncOpenAI:
         return self._wire.client(kin.base_url, kin.api_key_env)
+
+
+@contextmanager
+def _asking() -> Iterator[None]:
+    """Whatever goes wrong with a question to the server is a `Trouble`."""
+    try:
+        yield
+    except (Trouble, VeristillError):
+        raise
+    except openai.NotFoundError as error:
+        raise Gone(str(trouble_in(error))) from None
+    except openai.OpenAIError as error:
+        raise trouble_in(error) from None
+    except Exception as error:  # noqa: BLE001 - the boundary to the SDK: a page of HTML is no object, a stream breaks off
+        raise Unclear(f"the answer makes no sense: {without_keys(str(error) or type(error).__name__)}") from None
 
 
 def _text(value: Any) -> str:

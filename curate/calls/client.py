@@ -24,7 +24,7 @@ from curate.calls.model import Call, Reply
 from curate.calls.payments import paid_note, sent_note
 from curate.calls.serving.servers import Servers
 from curate.calls.trouble import Busy, Denied, Refused, Trouble, Unclear, Unreachable
-from curate.errors import Stopped
+from curate.errors import Stopped, VeristillError
 from curate.ledger import Entry, Ledger
 
 RESENDS = 2  # of a request that may have been paid for
@@ -126,7 +126,12 @@ class Calls:
 
     def servers(self) -> dict[str, dict[str, object]]:
         """What each server came to in this command, by model and address."""
-        return {f"{name[1]} at {at}": facts for name, one in self._models.items() for at, facts in one.facts().items()}
+        found: dict[str, dict[str, object]] = {}
+        for name, one in self._models.items():
+            for at, facts in one.facts().items():
+                mark = f"{name[1]} at {at}"  # the same server in another form, or for another key, stands apart
+                found[f"{mark} ({name[0]}, ${name[3]})" if mark in found else mark] = facts
+        return found
 
     @property
     def in_flight(self) -> int:
@@ -144,6 +149,12 @@ class Calls:
         except Stopped as stopped:
             self.stop(stopped)
             raise
+        except VeristillError:
+            raise
+        # The boundary to transports: a defect met with one request must not end the run, nor be forgotten by it.
+        except Exception as error:  # noqa: BLE001 - the boundary to transports
+            reply = await self._fell(error, call, key)
+            return reply
         finally:
             del self._running[key]
             done.set_result(reply)  # None: whoever waits for it tries alone
@@ -205,8 +216,7 @@ class Calls:
         try:
             if self._stopped is not None:
                 raise self._stopped
-            # Sorted by time, so that the last trouble of a call is the last of its tags.
-            name = f"{time.time_ns():016x}{secrets.token_hex(4)}"
+            name = _now()
             note = {"at": round(time.time(), 3), "max_tokens": call.max_tokens, "endpoint": endpoint.name}
             await self._ledger.put([sent_note(send.key, name, self._run, held, note)])
             try:
@@ -272,6 +282,14 @@ class Calls:
         if self._stopped is not None:
             raise self._stopped
 
+    async def _fell(self, error: Exception, call: Call, key: str) -> Reply:
+        """Note a failure that is no trouble of sending, so that a reader of the ledger sees it as this run does."""
+        why = f"{type(error).__name__}: {error}"[:300]
+        body = {"error": why, "class": type(error).__name__, "paid": "maybe", "endpoint": ""}
+        await self._ledger.put([Entry("trouble", key, _now(), json.dumps(body).encode())])
+        found = self._stored(key, call.max_tokens)  # it may have come after the reply
+        return found or self._failed(why, call)
+
     def _failed(self, why: str, call: Call) -> Reply:
         self.of(call.use).failed += 1
         return Reply(status="failed", error=why)
@@ -287,7 +305,7 @@ class Calls:
     def _addresses(self, call: Call) -> Addresses:
         # With another key it is another account, which has limits of its own and pays for itself.
         where = (call.base_url, call.api_key_env, call.endpoints, call.endpoints_folder)
-        name = (call.via or call.form, call.model, *where)
+        name = (call.via or call.form, call.model, *where, call.rates, call.price)
         found = self._models.get(name)
         if found is None:
             found = self._models[name] = Addresses(call, self.budget)
@@ -303,6 +321,11 @@ class _Send(NamedTuple):
     size: int
     addresses: Addresses
     first: bool
+
+
+def _now() -> str:
+    """A name for a send, sorted by time: the last trouble of a call is the last of its tags."""
+    return f"{time.time_ns():016x}{secrets.token_hex(4)}"
 
 
 def _serving(bodies: Sequence[bytes], cap: int | None) -> Reply | None:

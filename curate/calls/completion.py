@@ -7,7 +7,8 @@ import math
 from typing import Any
 
 _MOST = 10**9  # tokens of one answer: a count beyond it is no count
-_CUT = frozenset({"length", "max_tokens", "max_output_tokens"})
+_CUT = frozenset({"length", "max_tokens", "max_output_tokens", "model_length"})
+_APART = frozenset({"thinking", "reasoning"})  # parts of a content that are no part of the answer
 
 
 def choice(raw: dict[str, Any]) -> dict[str, Any]:
@@ -90,10 +91,39 @@ def _of_items(items: list[dict[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def said(message: dict[str, Any]) -> str:
+    """The text of a message, which may come in parts; without those that are thinking."""
+    content = message.get("content")
+    if isinstance(content, str):
+        return content
+    return "".join(texts([one for one in dicts(content) if one.get("type") not in _APART]))
+
+
+def thought(message: dict[str, Any]) -> str:
+    """The thinking that a server gave apart: as vLLM, DeepSeek and SGLang, Ollama, OpenRouter, or Mistral do."""
+    for name in ("reasoning", "reasoning_content", "thinking"):
+        found = message.get(name)
+        if isinstance(found, str) and found.strip():
+            return found
+    details = [one.get("text") or one.get("summary") for one in dicts(message.get("reasoning_details"))]
+    if not details:  # or as one of the parts of the content
+        details = [_inner(part) for part in dicts(message.get("content")) if part.get("type") in _APART]
+    return "\n\n".join(text for text in details if isinstance(text, str))
+
+
 def texts(parts: Any, name: str = "text") -> list[str]:
     """The texts called `name` in a list of content parts."""
-    found = [part.get(name) for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
-    return [text for text in found if isinstance(text, str)]
+    return [text for text in (part.get(name) for part in dicts(parts)) if isinstance(text, str)]
+
+
+def _inner(part: dict[str, Any]) -> Any:
+    inner = part.get("thinking") or part.get("text")
+    return "".join(texts(inner)) if isinstance(inner, list) else inner
+
+
+def dicts(value: Any) -> list[dict[str, Any]]:
+    """The objects in a list; none where it is no list."""
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def _details(found: dict[str, Any], *names: str) -> dict[str, Any]:

@@ -73,7 +73,7 @@ class Endpoint:
     def why_closed(self) -> Stopped | None:
         """Why nothing is sent there; None where something may be. One that was lost is tried again now and then."""
         if self._closed is not None and time.monotonic() >= self._opens_at:
-            self._closed = None
+            self._close(None)
         return self._closed
 
     def worked(self, reply: Reply, level: int, sent_at: float) -> None:
@@ -100,7 +100,7 @@ class Endpoint:
         elif isinstance(trouble, Refused):
             self._refused(trouble)
         elif isinstance(trouble, Denied):
-            self._closed = self._denied(trouble)
+            self._close(self._denied(trouble))
         else:
             self.broken += 1
             self._broken_row += 1
@@ -129,7 +129,7 @@ class Endpoint:
         never = NEVER_REACHED_S if self._never_reached_s is None else self._never_reached_s
         patience = never if not self._alive and isinstance(trouble, Unreachable) else PATIENCE_S
         if now - self._failing_since > patience:
-            self._give_up(f"no reply for {patience:.0f} seconds ({trouble})", LONGEST_PAUSE_S)
+            self._give_up(f"no reply for {patience:.0f} seconds ({trouble})", LONGEST_PAUSE_S, reached=self._alive)
             return
         if self._resume_at <= now:
             # The server's word is good once; one that goes on asking for no pause at all gets one all the same.
@@ -139,18 +139,24 @@ class Endpoint:
         if asked is not None:
             self._resume_at = max(self._resume_at, now + asked * (1 + random.random() * _JITTER))
 
-    def _give_up(self, why: str, seconds: float) -> None:
-        self._closed = NoServer(why, where=f"{self.model} at {self.name}", next=_RESUME)
-        self._opens_at = time.monotonic() + seconds
+    def _give_up(self, why: str, seconds: float, *, reached: bool = True) -> None:
+        advice = _RESUME if reached else f"see that the server is up and its address right: {_RESUME}"
+        gone = NoServer(why, where=f"{self.model} at {self.name}", next=advice)
+        if self._closed is None or isinstance(self._closed, NoServer):  # a refused key outlasts an outage
+            self._close(gone, time.monotonic() + seconds)
+
+    def _close(self, why: Stopped | None, opens_at: float = float("inf")) -> None:
+        self._closed, self._opens_at = why, opens_at
 
     def _refused(self, trouble: Refused) -> None:
         self._refusals += 1
         if not self._alive and self._refusals >= REFUSALS:
-            self._closed = Stopped(
+            why = Stopped(
                 f"the server refused each of the first {self._refusals} requests ({trouble})",
                 where=f"{self.model} at {self.name}",
                 next="check the model and its parameters in the recipe, then run the same command again",
             )
+            self._close(why)
 
     def _denied(self, trouble: Denied) -> Stopped:
         variable = self.address.api_key_env if self.address else None
@@ -158,7 +164,7 @@ class Endpoint:
         return Stopped(
             f"the server refuses: {trouble}",
             where=f"{self.model} at {self.name}",
-            next=f"check {key}the account and the model name, then run the same command again",
+            next=f"check {key}the account, the model name and the address, then run the same command again",
         )
 
 

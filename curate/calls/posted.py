@@ -26,9 +26,8 @@ class Posted:
         body = sent_body(call)
         try:
             return await self._send(call, body)
-        except UnicodeEncodeError:  # half of a surrogate pair, which no server takes
-            text = json.dumps(body, ensure_ascii=False).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-            return await self._send(call, json.loads(text))
+        except UnicodeEncodeError:
+            return await self._send(call, sendable(body))
 
     async def _send(self, call: Call, body: dict[str, Any]) -> Reply:
         if call.stream:
@@ -38,6 +37,17 @@ class Posted:
     async def close(self) -> None:
         """Close the connections."""
         await self._wire.close()
+
+
+def sendable(body: dict[str, Any]) -> dict[str, Any]:
+    """The body; where it holds half of a surrogate pair, which no server takes, with that replaced."""
+    text = json.dumps(body, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        whole: dict[str, Any] = json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+        return whole
+    return body
 
 
 def path(call: Call) -> str:

@@ -5,9 +5,10 @@ noticed while they work.
 """
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
+from curate.calls.completion import dicts, said, thought
 from curate.calls.trouble import Unclear
 
 _TEXTS = ("content", "reasoning", "reasoning_content", "thinking", "refusal")
@@ -82,7 +83,7 @@ class _Whole:
         for name in ("id", "model", "created", "system_fingerprint", "usage", "provider"):
             if event.get(name) is not None:
                 self._raw[name] = event[name]
-        for choice in _dicts(event.get("choices")):
+        for choice in dicts(event.get("choices")):
             if choice.get("index", 0) != 0:
                 continue
             if isinstance(choice.get("text"), str):
@@ -92,20 +93,19 @@ class _Whole:
                 for name in _TEXTS:
                     if isinstance(delta.get(name), str):
                         self._parts.setdefault(name, []).append(delta[name])
+                if isinstance(delta.get("content"), list):  # in parts, as Mistral does while a model thinks
+                    for name, text in (("content", said(delta)), ("reasoning", thought({**delta, "reasoning": None}))):
+                        self._parts.setdefault(name, []).append(text)
                 self._details(delta)
             self._reason = choice.get("finish_reason") or self._reason
 
     def _details(self, delta: dict[str, Any]) -> None:
         found = self._message.setdefault("reasoning_details", []) if delta.get("reasoning_details") else []
-        for one in _dicts(delta.get("reasoning_details")):
+        for one in dicts(delta.get("reasoning_details")):
             last = found[-1] if found else {}
             name = next((name for name in ("text", "summary") if isinstance(one.get(name), str)), None)
-            same = name in last and all(last.get(key) == one.get(key) for key in ("type", "index"))
+            same = isinstance(last.get(name), str) and all(last.get(key) == one.get(key) for key in ("type", "index"))
             if name is not None and same:
                 last[name] += one[name]
             else:
                 found.append(dict(one))
-
-
-def _dicts(value: Any) -> Iterator[dict[str, Any]]:
-    return (one for one in value if isinstance(one, dict)) if isinstance(value, list) else iter(())

@@ -28,6 +28,10 @@ _RAW = {"X-Stainless-Raw-Response": "raw"}
 _NOT_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, ConnectionRefusedError)
 _QUOTA = re.compile(r"insufficient.?(quota|balance|credits|funds)|exceeded your current quota|billing", re.IGNORECASE)
 _MODERATION = re.compile(r"moderation|flagged|content.?(policy|filter)", re.IGNORECASE)
+# Ends that are the server's, not the model's: DeepSeek's, the Responses API's, OpenRouter's and vLLM's, SGLang's.
+_UNFINISHED = frozenset(
+    {"insufficient_system_resource", "failed", "cancelled", "queued", "in_progress", "error", "abort"}
+)
 
 
 class Wire:
@@ -125,9 +129,9 @@ def reply_of(raw: dict[str, Any], request_id: str | None = None) -> Reply:
     if raw.get("error"):
         error = raw["error"]
         code = error.get("code") if isinstance(error, dict) else None
-        raise trouble_of(code if isinstance(code, int) else 200, words_of(error), {})
+        raise trouble_of(_status(code), words_of(error), {})
     reason = completion.finish_reason(raw)
-    if reason in ("insufficient_system_resource", "failed", "cancelled", "queued", "in_progress"):
+    if reason in _UNFINISHED:
         raise Unclear(f"the server did not finish the answer: {reason}")
     if not completion.message(raw):
         raise Unclear("the answer holds no message")
@@ -140,6 +144,12 @@ def reply_of(raw: dict[str, Any], request_id: str | None = None) -> Reply:
         usage=completion.usage(raw),
         request_id=request_id or (raw["id"] if isinstance(raw.get("id"), str) else None),
     )
+
+
+def _status(code: Any) -> int:
+    # Providers number their errors as they like: only what is an HTTP status means one.
+    found = int(code) if isinstance(code, str) and code.isascii() and code.isdecimal() else code
+    return found if isinstance(found, int) and 400 <= found < 600 else 200
 
 
 def trouble_in(error: openai.OpenAIError) -> Trouble:
@@ -190,7 +200,7 @@ def _retry_after(headers: Any) -> float | None:
         pass
     try:
         return max(0.0, parsedate_to_datetime(seconds).timestamp() - time())
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
 
 

@@ -5,6 +5,7 @@ Templates run in Jinja's sandbox, and a question's text is only ever a value, ne
 
 import difflib
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -56,10 +57,7 @@ class Prompt(Record):
     def render(self, question: Question, *, system: str | None = None) -> list[dict[str, str]]:
         """The messages of a request, `system` in the place of the prompt's own. Raises RecipeError."""
         text = self.user.get(question.domain, self.user["default"])
-        try:
-            content = compiled(text).render(_variables(question)).strip()
-        except TemplateError as error:
-            raise RecipeError(f"the prompt cannot be filled in: {error}", where=f"question {question.id}") from error
+        content = filled(compiled(text), _variables(question), where=f"question {question.id}").strip()
         if system is None:
             own = self.system
             system = own.get(question.domain, own.get("default")) if isinstance(own, dict) else own
@@ -104,6 +102,14 @@ def compiled(text: str, *, exact: bool = False) -> Template:
     return (_EXACT if exact else _JINJA).from_string(text)
 
 
+def filled(template: Template, values: dict[str, Any], *, where: str) -> str:
+    """The text of a template. Raises RecipeError where it fails on these values."""
+    try:
+        return template.render(values)
+    except Exception as error:  # the boundary to a template, which may divide by zero
+        raise RecipeError(f"the prompt cannot be filled in: {error}", where=where) from error
+
+
 def variables_of(text: str) -> set[str]:
     """The variables that a template reads. Raises jinja2.TemplateError."""
     return set(meta.find_undeclared_variables(_JINJA.parse(text)))
@@ -111,8 +117,8 @@ def variables_of(text: str) -> set[str]:
 
 def _variables(question: Question) -> dict[str, Any]:
     options = question.truth.options if isinstance(question.truth, Choice) else ()
-    if all(option in question.problem for option in options):
-        options = ()  # the problem lists them already
+    if _listed(question.problem, options):
+        options = ()
     return {
         "problem": question.problem,
         "domain": question.domain,
@@ -121,6 +127,19 @@ def _variables(question: Question) -> dict[str, Any]:
         "function": function_of(question),
         "options": [{"letter": chr(ord("A") + number), "text": text} for number, text in enumerate(options)],
     }
+
+
+def _listed(problem: str, options: Sequence[str]) -> bool:
+    """Whether a problem lists these options itself, each after its letter: as `A. 4`, `(a) 4`, or in LaTeX."""
+    at = 0
+    for number, option in enumerate(options):
+        letter = chr(ord("A") + number)
+        label = rf"(?<!\w)[{letter}{letter.lower()}](?=\W{{0,8}}[).:\]}}–-])\W{{1,12}}?"
+        found = re.compile(label + re.escape(option.strip()) + r"(?!\w)").search(problem, at)
+        if found is None:
+            return False
+        at = found.end()
+    return True
 
 
 def _missing(use: str, name: str, own: bool) -> RecipeError:

@@ -1,5 +1,6 @@
 """What every teacher behind an HTTP address shares: its fields, the request they make, and how its reply is read."""
 
+import json
 from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
@@ -107,6 +108,12 @@ class Api(Teacher):
         for name in self.extra_body:
             if name in _SET_BY:
                 raise ValueError(f"extra_body must not hold '{name}': it is set by {_SET_BY[name]}")
+        for name in ("extra_body", "response_format"):
+            try:
+                digest(getattr(self, name))
+                json.dumps(getattr(self, name), allow_nan=False)
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"{name} is sent as JSON, which cannot hold this: {error}") from None
         if self.serve is not None:
             self.serve.check_model(self.model)
             if self.base_url or self.endpoints or self.endpoints_folder:

@@ -25,6 +25,10 @@ class Batch(Api):
     def _somewhere(self) -> Self:
         if self.serve is not None:
             raise ValueError("a server of one's own takes no batches: use kind openai with serve")
+        if self.endpoints or self.endpoints_folder:
+            raise ValueError("batches go to one address, where their answers are fetched too: use base_url")
+        if self.api == "responses" and self.seed is not None:
+            raise ValueError("the Responses API takes no seed; samples are requests of their own without it")
         return self
 
     def _body(self, messages: Messages, response_format: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from curate.calls import completion
 from curate.calls.model import Call, Reply
-from curate.prompts.prompt import compiled, variables_of
+from curate.prompts.prompt import compiled, filled, variables_of
 from curate.teachers._api import Api, Messages
 from curate.teachers.parse import Reading
 
@@ -48,8 +48,9 @@ class Completions(Api):
 
     def _body(self, messages: Messages, response_format: Mapping[str, Any] | None) -> dict[str, Any]:
         texts = {message["role"]: message["content"] for message in messages}
-        filled = {"system": texts.get("system", ""), "user": texts["user"], "effort": self.reasoning_effort or ""}
-        prompt = compiled(self.raw, exact=True).render(filled) if self.tokens is None else list(self.tokens)
+        known = {"system": texts.get("system", ""), "user": texts["user"], "effort": self.reasoning_effort or ""}
+        exact = compiled(self.raw, exact=True)
+        prompt = filled(exact, known, where="raw") if self.tokens is None else list(self.tokens)
         chosen = {"temperature": self.temperature, "top_p": self.top_p}
         said = {name: value for name, value in chosen.items() if value is not None}
         return {"model": self.model, "prompt": prompt, **said, **self.extra_body}
@@ -63,7 +64,7 @@ class Completions(Api):
 
     def further(self, call: Call, reply: Reply) -> Call | None:
         """The request for the rest of an answer that was cut: the prompt, with what there is of the answer."""
-        text = completion.message(reply.raw).get("content")
-        if self.tokens is not None or not isinstance(text, str) or not text:
+        text = completion.said(completion.message(reply.raw))
+        if self.tokens is not None or not text:
             return None
         return call.model_copy(update={"body": {**call.body, "prompt": call.body["prompt"] + text}})

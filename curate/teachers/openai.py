@@ -32,8 +32,7 @@ class Openai(Api):
     def further(self, call: Call, reply: Reply) -> Call | None:
         """The request for the rest of an answer that was cut."""
         message = completion.message(reply.raw)
-        text, thought = message.get("content"), message.get("reasoning") or message.get("reasoning_content")
-        text, thought = text if isinstance(text, str) else "", thought if isinstance(thought, str) else ""
+        text, thought = completion.said(message), completion.thought(message)
         if self.continues is None or not (text or thought):
             return None
         begun: dict[str, Any] = {"role": "assistant", "content": text}

@@ -15,7 +15,6 @@ from curate.teachers.split import Marks, opened_by, split
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _STOPPED = frozenset({"stop", "eos", "eos_token", "end_turn", "stop_sequence", "completed"})
-_APART = frozenset({"thinking", "reasoning"})  # parts of a content that are no part of the answer
 _REFUSED = frozenset({"content_filter", "refusal", "safety", "recitation"})
 
 
@@ -55,7 +54,7 @@ def _read(call: Call, reply: Reply, reading: Reading) -> tuple[str | None, str, 
     if reply.status == "failed":
         return None, "", "failed"
     message = completion.message(reply.raw)
-    text, apart = _text(message.get("content")), _thinking(message)
+    text, apart = _clean(completion.said(message)), _clean(completion.thought(message)).strip() or None
     if reading.as_is:
         return apart, text, _finish(reply.raw, text, whole=True)
     prompt = call.body.get("prompt")
@@ -79,32 +78,6 @@ def _finish(raw: dict[str, Any], solution: str, *, whole: bool) -> FinishReason:
     if not solution.strip():
         return "empty"
     return "stop" if said in _STOPPED else "malformed"
-
-
-def _thinking(message: dict[str, Any]) -> str | None:
-    """The thinking that the server gave apart: vLLM and Ollama, DeepSeek and SGLang, Ollama's own, OpenRouter."""
-    for name in ("reasoning", "reasoning_content", "thinking"):
-        if isinstance(message.get(name), str) and message[name].strip():
-            return _clean(message[name]).strip()
-    found = [one.get("text") or one.get("summary") for one in _dicts(message.get("reasoning_details"))]
-    if not found:  # or as one of the parts of the content
-        found = [_inner(part) for part in _dicts(message.get("content")) if part.get("type") in _APART]
-    return _clean("\n\n".join(text for text in found if isinstance(text, str))).strip() or None
-
-
-def _text(content: Any) -> str:
-    if isinstance(content, str):
-        return _clean(content)
-    return _clean("".join(completion.texts([one for one in _dicts(content) if one.get("type") not in _APART])))
-
-
-def _inner(part: dict[str, Any]) -> Any:
-    inner = part.get("thinking") or part.get("text")
-    return "".join(completion.texts(inner)) if isinstance(inner, list) else inner
-
-
-def _dicts(value: Any) -> list[dict[str, Any]]:
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def _clean(text: str) -> str:

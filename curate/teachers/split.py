@@ -16,10 +16,16 @@ _THOUGHT = re.compile(r"\s*<\|begin_of_thought\|>(.*?)<\|end_of_thought\|>(.*)",
 _SOLUTION = re.compile(r"\s*<\|begin_of_solution\|>(.*?)(?:<\|end_of_solution\|>\s*|\Z)", re.DOTALL)
 _ANALYSIS = re.compile(r"<\|channel\|>analysis<\|message\|>(.*?)(?:<\|end\|>|\Z)", re.DOTALL)
 _FINAL = re.compile(r"<\|channel\|>final<\|message\|>(.*?)(<\|return\|>|<\|end\|>|\Z)", re.DOTALL)
+# What such a text begins with, whether or not the prompt had begun a message: elsewhere it is talk about channels.
+_HARMONY = re.compile(
+    r"\s*(?:<\|(?:channel|start)\|>|(?:assistant|analysis|commentary|final)\s*<\|(?:channel|message)\|>)"
+)
 # The same channels from a server that took the special tokens out.
 _BARE_FINAL = "assistantfinal"
 _BARE_ANALYSIS = "analysis"
-_OPENED = re.compile(r"(<think(?:ing)?>|<\|channel\|>analysis<\|message\|>|<\|begin_of_thought\|>)\s*\Z", re.IGNORECASE)
+_OPENED = re.compile(
+    r"(<think(?:ing)?>|<\|channel\|>(?:(?:analysis|final)<\|message\|>)?|<\|begin_of_thought\|>)\s*\Z", re.IGNORECASE
+)
 _LINE = 200  # characters before and after a tag that are looked at for backticks
 
 
@@ -40,7 +46,7 @@ class Split(NamedTuple):
 
 def split(text: str, *, thinking_known: bool = False, marks: Marks | None = None) -> Split:
     """Split a text. With `thinking_known` (a server gave it apart) a lone closing tag is part of the solution."""
-    if "<|channel|>" in text:
+    if _HARMONY.match(text):
         return _harmony(text)
     if text.lstrip().startswith(("<|begin_of_thought|>", "<|begin_of_solution|>")):
         return _openthoughts(text)
@@ -51,7 +57,7 @@ def split(text: str, *, thinking_known: bool = False, marks: Marks | None = None
 
 
 def opened_by(prompt: str, marks: Marks | None = None) -> str:
-    """The mark of thinking that a raw prompt ends with: the answer then begins inside of it. Empty if there is none."""
+    """The mark that a raw prompt ends with: the answer then begins behind it, mostly in the thinking. Empty: none."""
     if marks is not None and prompt.rstrip().endswith(marks.open):
         return marks.open
     found = _OPENED.search(prompt[-_LINE:])

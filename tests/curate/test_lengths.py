@@ -182,6 +182,23 @@ def test_thinking_that_comes_after_the_solution_began_is_no_good_answer(server_u
     assert said(model.parse(QUESTION, 0, call, both)) == WHOLE
 
 
+def test_what_came_in_parts_or_was_refused_is_joined_as_what_it_is() -> None:
+    model = Openai(model="m", base_url="http://x/v1", continues="prefix")
+    call = model.call(QUESTION, 0, None)  # type: ignore[arg-type]
+    begun, rest = (completion("", finish_reason=finish) for finish in ("length", "stop"))
+    thinking = {"type": "thinking", "thinking": [{"type": "text", "text": "two and two"}]}
+    begun["choices"][0]["message"]["content"] = [thinking, {"type": "text", "text": "It "}]
+    rest["choices"][0]["message"]["content"] = [{"type": "text", "text": "is 4."}]
+    further = model.further(call, Reply(raw=begun))
+    assert further is not None
+    assert further.body["messages"][-1] == {
+        "role": "assistant", "content": "It ", "prefix": True, "reasoning_content": "two and two"
+    }  # fmt: skip
+    assert said(model.parse(QUESTION, 0, call, joined(Reply(raw=begun), Reply(raw=rest)))) == WHOLE
+    rest["choices"][0]["message"] |= {"content": None, "refusal": "I cannot."}
+    assert model.parse(QUESTION, 0, call, joined(Reply(raw=begun), Reply(raw=rest))).finish_reason == "refused"
+
+
 @pytest.mark.parametrize(
     "rule",
     [
@@ -203,6 +220,17 @@ def test_who_cannot_go_on_says_so(server_url: str = "http://x/v1") -> None:
         Annotate.model_validate(
             {"teacher": {"kind": "completions", "model": "m", "tokens": [1]}, "on_length": "continue"}
         )
+
+
+def test_a_retry_must_be_larger() -> None:
+    plain = {"kind": "openai", "model": "m", "base_url": "http://x/v1", "max_tokens": 100}
+    for cap, larger, good in ((None, 100, False), (None, 101, True), (200, 150, False), (50, 60, True)):
+        fields = {"teacher": plain, "max_tokens": cap, "on_length": {"action": "retry_larger", "max_tokens": larger}}
+        if good:
+            Annotate.model_validate(fields)
+        else:
+            with pytest.raises(ValueError, match="is none"):
+                Annotate.model_validate(fields)
 
 
 def test_what_drop_leaves() -> None:

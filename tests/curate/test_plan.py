@@ -123,6 +123,18 @@ async def test_a_probe_is_paid_once_and_bounds_the_bill(tmp_path: Path) -> None:
         assert done.paid_usd == pytest.approx(model.usd)
 
 
+async def test_a_probe_of_many_samples_asks_no_more_than_it_says(tmp_path: Path) -> None:
+    async with serving(Model()) as model:
+        few, root = recipe(tmp_path, model.url, rows=5, samples=1000), tmp_path / "few"
+        found = await planned(few, root, probe=50)  # of six rows, two of them the same: nine samples each
+        assert found.probed == 6
+        assert model.requests == found.answered == 5 * 9
+        assert found.requests.expected == 5 * 1000 - 45
+        many, sent = recipe(tmp_path, model.url, samples=4), model.requests
+        assert (await planned(many, tmp_path / "many", probe=40)).probed == 40
+        assert model.requests - sent == 40
+
+
 async def test_rounds_are_projected_from_what_the_probe_verified(tmp_path: Path) -> None:
     async with serving(Model(right=0.4)) as model:
         flow, root = recipe(tmp_path, model.url, until_verified={"max_samples": 5}), tmp_path / "root"

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from datasets import load_dataset
 
+from curate.calls.model import Call, Reply
 from curate.engine.local import execute
 from curate.flow import Flow, Options
-from curate.records import Verdict
+from curate.records import Attempt, Question, Verdict
 from curate.report import Report
 from curate.run import Run
 from curate.select.all import All
@@ -155,3 +156,18 @@ def test_a_million_samples_come_in_parts() -> None:
     parts = list(asking.parts())
     assert sum(len(part) for part in parts if part is not None) == asking.most == 2_000_000
     assert len({part.start for part in parts if part is not None}) == len(parts)
+
+
+class _Unreadable(Fake):
+    """A teacher whose reader fails on some replies, as one of a third party may."""
+
+    def parse(self, question: Question, sample: int, call: Call, reply: Reply) -> Attempt:
+        if question.problem.startswith("What is 7"):
+            raise KeyError("choices")
+        return super().parse(question, sample, call, reply)
+
+
+def test_a_teacher_that_cannot_read_a_reply_loses_one_row(tmp_path: Path) -> None:
+    report = run(flow(tmp_path, _Unreadable(error_rate=0.0), samples=1), tmp_path / "root")
+    assert report.solve is not None
+    assert report.solve["outcomes"] == {"error": 1, "pass": ROWS - 1}

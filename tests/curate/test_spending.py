@@ -71,30 +71,48 @@ async def serving() -> AsyncIterator[Billing]:
         await runner.cleanup()
 
 
+def recipe(server: Billing, path: Path, **teacher: Any) -> Recipe:
+    asked = {
+        "kind": "openai", "model": "m", "base_url": server.url, "max_tokens": 500,
+        "price": {"input": IN, "output": OUT}, **teacher,
+    }  # fmt: skip
+    source = {"kind": "jsonl", "path": str(path), "domain": "math", "columns": {"answer": "answer"}}
+    return Recipe.model_validate({"name": "billed", "sources": [source], "annotate": {"teacher": asked}})
+
+
+async def follow(root: Path, flow: Recipe) -> Report:
+    run = Run(root, flow.name)
+    with run.writing():
+        options = Options(root=root, quiet=True)
+        return await Course(run, flow, options, Local(Progress(quiet=True)), Progress(quiet=True)).follow()
+
+
+async def test_answers_that_are_not_used_any_more_stay_in_what_was_spent(tmp_path: Path) -> None:
+    path = tmp_path / "q.jsonl"
+    questions = [("right 1", "4"), ("wrong 2", "4"), ("cut 3", "4")]
+    path.write_text("".join(json.dumps({"problem": text, "answer": truth}) + "\n" for text, truth in questions))
+    async with serving() as server:
+        await follow(tmp_path / "root", recipe(server, path))
+        before = sum(server.billed.values())
+        report = await follow(tmp_path / "root", recipe(server, path, system="Be short."))
+        billed = sum(server.billed.values())
+    block = report.money
+    assert block["spent_usd"] == pytest.approx(billed, abs=1e-6)
+    assert block["paid_usd"] == pytest.approx(billed - before, abs=1e-6)
+    assert f"{billed:,.4f}" in (tmp_path / "root" / "runs" / "billed" / "report.md").read_text()
+
+
 async def test_the_report_adds_up_to_the_bill(tmp_path: Path) -> None:
     words = ["right"] * 12 + ["wrong"] * 5 + ["cut"] * 4 + ["broken"] * 2
     lines = [{"problem": f"{word} {number}", "answer": "4"} for number, word in enumerate(words)]
     path = tmp_path / "q.jsonl"
     path.write_text("".join(json.dumps(line) + "\n" for line in [*lines, lines[0], lines[0]]))  # asked and paid once
     async with serving() as server:
-        teacher = {
-            "kind": "openai", "model": "m", "base_url": server.url, "max_tokens": 500,
-            "price": {"input": IN, "output": OUT},
-        }  # fmt: skip
-        flow = Recipe.model_validate(
-            {
-                "name": "billed",
-                "sources": [{"kind": "jsonl", "path": str(path), "domain": "math", "columns": {"answer": "answer"}}],
-                "annotate": {"teacher": teacher},
-            }
-        )
+        flow = recipe(server, path)
+        report = await follow(tmp_path / "root", flow)
         run = Run(tmp_path / "root", "billed")
-        with run.writing():
-            options = Options(root=tmp_path / "root", quiet=True)
-            report: Report = await Course(
-                run, flow, options, Local(Progress(quiet=True)), Progress(quiet=True)
-            ).follow()
     block, billed = report.money, server.billed
+    assert block["spent_usd"] == pytest.approx(block["paid_usd"], abs=1e-6)
     assert block["answers_usd"] == pytest.approx(sum(billed.values()))
     assert block["by_result_usd"]["verified"] == pytest.approx(billed["right"] + billed["broken"])
     assert block["lost_usd"]["wrong"] == pytest.approx(billed["wrong"])

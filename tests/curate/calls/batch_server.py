@@ -33,6 +33,7 @@ class BatchServer:
         self.lose_creation = False  # the batch is made, its answer is lost
         self.break_content = 0  # downloads that break off half-way
         self.short_content = 0  # downloads that end half-way as if they were whole
+        self.miscounts = 0  # answers that a batch says it has beyond those it has
         self.unseen = 0  # listings that do not show what was made yet
         self.model = "teacher-0001"
 
@@ -42,7 +43,7 @@ class BatchServer:
             return None
         found = left.pop(0)
         if isinstance(found, str):
-            return web.Response(text=found, content_type="text/html")
+            return web.Response(text=found, content_type="application/json" if found[0] == "{" else "text/html")
         return web.json_response({"error": {"message": "no"}}, status=found)
 
     async def upload(self, request: web.Request) -> web.Response:
@@ -113,7 +114,7 @@ class BatchServer:
                 name = f"file-{len(self.files)}"
                 self.files[name] = b"\n".join(json.dumps(one, ensure_ascii=False).encode() for one in found) + b"\n"
                 batch[kind] = name
-        counts = {"total": len(lines), "completed": len(good), "failed": len(bad)}
+        counts = {"total": len(lines), "completed": len(good) + self.miscounts, "failed": len(bad)}
         batch["request_counts"] = counts
 
     def result(self, line: dict[str, Any], *, late: bool) -> dict[str, Any] | None:

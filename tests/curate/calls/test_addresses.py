@@ -1,6 +1,7 @@
 """Several servers of one model: shared out, passed over when sick, found and lost while the run goes on."""
 
 import asyncio
+import errno
 import json
 import os
 import time
@@ -8,12 +9,14 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from curate.calls import addresses, client, endpoint
+from curate.calls.budget import Budget
 from curate.calls.client import Calls
-from curate.calls.endpoint import label
-from curate.calls.model import Address, Call, Reply
-from curate.calls.serving.registry import STALE_S
+from curate.calls.endpoint import NoServer, label
+from curate.calls.model import Address, Call, Rates, Reply
+from curate.calls.serving.registry import STALE_S, Registered
 from curate.errors import Stopped
 from curate.ledger import Ledger
 from tests.curate.calls.till import Till, call, open_till
@@ -151,6 +154,143 @@ async def test_no_server_ever_stops_the_run_with_what_to_do(tmp_path: Path, monk
     async with Ledger(tmp_path / "l") as ledger, Calls(ledger) as calls:
         with pytest.raises(Stopped, match=r"no server of teacher is registered.*another"):
             await calls.ask(one)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"base_url": "http://user:password@h/v1"},
+        {"base_url": "http://h/v1?key=x"},
+        {"base_url": ["http://h/v1"]},
+        {"base_url": "http://h/v1", "model": ["a"]},
+        {"base_url": "http://h/v1", "model": {"a": 1}},
+    ],
+)
+async def test_a_file_that_is_no_endpoint_stops_nothing(tmp_path: Path, bad: dict[str, object]) -> None:
+    folder = tmp_path / "endpoints"
+    folder.mkdir()
+    async with open_till(Till({})) as till, Ledger(tmp_path / "l") as ledger, Calls(ledger) as calls:
+        one = call("http://nowhere.invalid/v1", "?", endpoints_folder=str(folder))
+        waiting = asyncio.create_task(calls.ask(one))
+        (folder / "bad.json").write_text(json.dumps(bad))
+        await asyncio.sleep(0.2)  # while it is looked at more than once
+        write(folder, "good", till.url)
+        assert (await asyncio.wait_for(waiting, 20)).status == "ok"
+        assert len(calls.servers()) == 1
+
+
+async def test_a_folder_that_cannot_be_read_for_a_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "endpoints"
+    async with open_till(Till({})) as till, Ledger(tmp_path / "l") as ledger, Calls(ledger) as calls:
+        write(folder, "a", till.url)
+        one = call("http://nowhere.invalid/v1", "?", endpoints_folder=str(folder))
+        assert (await calls.ask(ask(one, "before"))).status == "ok"
+        looks: list[Path] = []
+
+        def unreadable(path: Path) -> tuple[Registered, ...]:
+            looks.append(path)
+            raise OSError(errno.ESTALE, "Stale file handle")
+
+        monkeypatch.setattr(addresses, "registered", unreadable)
+        await asyncio.sleep(0.1)
+        assert (await asyncio.wait_for(calls.ask(ask(one, "meanwhile")), 20)).status == "ok"
+        assert looks
+
+
+async def test_a_server_that_comes_back_is_the_same_one(tmp_path: Path) -> None:
+    folder = tmp_path / "endpoints"
+    async with open_till(Till({})) as till, Ledger(tmp_path / "l") as ledger, Calls(ledger) as calls:
+        one = call("http://nowhere.invalid/v1", "?", endpoints_folder=str(folder))
+        for number in range(3):
+            file = write(folder, "a", till.url)
+            assert (await asyncio.wait_for(calls.ask(ask(one, f"q{number}")), 20)).status == "ok"
+            file.unlink()
+            await asyncio.sleep(0.1)
+            waiting = asyncio.create_task(calls.ask(ask(one, f"r{number}")))
+            await asyncio.sleep(0.2)
+            assert not waiting.done()  # while it is away nothing is sent there
+            waiting.cancel()
+        assert [facts["answered"] for facts in calls.servers().values()] == [3]
+
+
+async def test_a_run_of_hours_waits_for_servers_that_went_a_moment_ago(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(addresses, "NONE_YET_S", 1.0)
+    folder = tmp_path / "endpoints"
+    async with open_till(Till({})) as till, Ledger(tmp_path / "l") as ledger, Calls(ledger) as calls:
+        file = write(folder, "a", till.url)
+        one = call("http://nowhere.invalid/v1", "?", endpoints_folder=str(folder))
+        for number in range(6):
+            await calls.ask(ask(one, f"q{number}"))
+            await asyncio.sleep(0.25)
+        file.unlink()
+        await asyncio.sleep(0.1)
+        waiting = asyncio.create_task(calls.ask(ask(one, "next")))
+        await asyncio.sleep(0.2)
+        write(folder, "a", till.url)
+        assert (await asyncio.wait_for(waiting, 20)).status == "ok"
+
+
+async def test_servers_of_the_runs_own_that_never_answer_are_not_waited_for_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(addresses, "NONE_YET_S", 0.5)
+    folder = tmp_path / "endpoints"
+    write(folder, "a", "http://127.0.0.1:9/v1")
+    one = call("http://nowhere.invalid/v1", "?", endpoints_folder=str(folder), served="x")
+    known = addresses.Addresses(one, Budget())
+    slot = await known.take(1, 1)
+    slot.endpoint._give_up("no connection", 60.0)
+    known.give_back(slot)
+    with pytest.raises(NoServer, match="no connection"):
+        await asyncio.wait_for(known.take(1, 1), 20)
+    known.close()
+
+
+async def test_each_key_is_an_account_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody pays for what another key asked for; several keys for one address are several accounts."""
+    seen: Counter[str] = Counter()
+
+    class Doors(Till):
+        async def handle(self, request: web.Request) -> web.StreamResponse:
+            seen[request.headers["Authorization"].removeprefix("Bearer ")] += 1
+            return await super().handle(request)
+
+    for name in ("A", "B"):
+        monkeypatch.setenv(f"KEY_{name}", f"the-key-of-{name}")
+    async with open_till(Doors({}, latency_s=0.02)) as till, Ledger(tmp_path) as ledger, Calls(ledger) as calls:
+        await calls.ask(call(till.url, "teacher's", api_key_env="KEY_A"))
+        await calls.ask(call(till.url, "judge's", api_key_env="KEY_B"))
+        assert seen == {"the-key-of-A": 1, "the-key-of-B": 1}
+        assert len(calls.servers()) == 2
+        both = tuple(Address(base_url=till.url, api_key_env=f"KEY_{name}") for name in ("A", "B"))
+        one = call("http://nowhere.invalid/v1", "?", endpoints=both, concurrency=8)
+        await asyncio.gather(*(calls.ask(ask(one, f"q{n}")) for n in range(40)))
+        assert min(seen.values()) >= 10
+        plain = call("http://nowhere.invalid/v1", "?", endpoints=(Address(base_url=till.url),), api_key_env="KEY_A")
+        before = seen["the-key-of-A"]
+        await calls.ask(ask(plain, "the teacher's key holds where an address names none"))
+        assert seen["the-key-of-A"] == before + 1
+
+
+async def test_a_rate_holds_for_requests_that_wait_together(tmp_path: Path) -> None:
+    times: list[float] = []
+
+    class Timed(Till):
+        async def handle(self, request: web.Request) -> web.StreamResponse:
+            times.append(time.monotonic())
+            return await super().handle(request)
+
+    async with open_till(Timed({}, latency_s=0.01)) as till, Ledger(tmp_path) as ledger, Calls(ledger) as calls:
+        await calls.ask(call(till.url, "the first request loads the client"))
+        limited = Rates(requests_per_minute=300)
+        del times[:]
+        asked = time.monotonic()
+        await asyncio.gather(*(calls.ask(call(till.url, f"q{n}", rates=limited)) for n in range(45)))
+        assert len(times) == 45
+        for at in times:  # what a burst of six seconds allows, then one each 0.2 s
+            assert sum(other <= at for other in times) <= 30 + (at - asked) * 5 + 1
 
 
 def test_an_address_for_people_holds_no_secret() -> None:

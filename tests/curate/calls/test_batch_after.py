@@ -1,4 +1,4 @@
-"""What comes after a batch was sent: another cap, key or address, a provider that stumbles, a batch nobody waits for."""
+"""After a batch was sent: another cap, key or address, a provider that stumbles, a batch that nobody waits for."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from curate.calls.batch_notes import open_jobs
+from curate.calls import batch
 from curate.calls.payments import spent_by, unanswered
 from curate.errors import Stopped
 from curate.records import Answer, Question
@@ -130,3 +130,26 @@ def test_what_a_batch_cannot_do() -> None:
             Batch(model="m", **fields)  # type: ignore[arg-type]
     question = Question.of(problem="ok", domain="none", truth=Answer(text="4"), source="s", source_id="1")
     assert Batch(model="m", base_url="http://a/v1").call(question, 0, None).via == "batch"  # type: ignore[arg-type]
+
+
+async def test_a_batch_that_the_server_forgot_is_asked_again_when_it_is_old(
+    server: BatchServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = [call(server, f"ok {number}") for number in range(3)]
+    await leave_abroad(server, tmp_path, wanted)
+    server.faults = {"poll": [404, 404]}
+    async with Opened(tmp_path) as calls:
+        assert all(isinstance(error, Stopped) for error in await ask_all(calls, wanted))
+    assert server.sizes == [3]
+    monkeypatch.setattr(batch, "KEPT_S", 0.0)
+    async with Opened(tmp_path) as calls:
+        assert all(reply.status == "ok" for reply in await ask_all(calls, wanted))
+        assert spent_by(calls._ledger, "run").usd > 2 * 3 * COST  # nobody knows what the first one cost
+    assert server.sizes == [3, 3]
+
+
+async def test_a_server_that_counts_wrongly_is_believed_in_the_end(server: BatchServer, tmp_path: Path) -> None:
+    server.miscounts = 7
+    async with Opened(tmp_path) as calls:
+        replies = await ask_all(calls, [call(server, "ok 1"), call(server, "missing 2")])
+        assert [reply.status for reply in replies] == ["ok", "failed"]

@@ -15,7 +15,7 @@ from curate.calls.prices import Price
 from curate.ledger import Ledger
 from tests.curate.calls.till import TROUBLE, Till, ask_all, open_till
 
-COUNT = int(os.environ.get("VERISTILL_BILL_REQUESTS", "2000"))
+COUNT = int(os.environ.get("VERISTILL_BILL_REQUESTS", "1000"))
 PRICE = Price(input=1.0, output=4.0)
 
 
@@ -32,7 +32,7 @@ async def test_the_bills_agree_to_the_token(tmp_path: Path, monkeypatch: pytest.
         with_answer = counters.answered
         # Every question is answered, or has failed after three sends that may have been paid.
         assert counters.asked == COUNT == with_answer + counters.failed
-        assert counters.failed <= COUNT * 0.004
+        assert counters.failed <= max(5, COUNT * 0.004)
         ledger = Ledger(tmp_path, read_only=True)
         replies = [Reply.from_bytes(body) for _, _, body in ledger.scan("reply")]
         assert len(replies) == with_answer == sum(till.sold.values()) == len(till.sold)

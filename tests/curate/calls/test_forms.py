@@ -191,6 +191,11 @@ def completed(text: str, finish: str | None = "stop") -> dict[str, Any]:
             ("two and two", "It is 4.", "stop"),
         ),
         (GPT_OSS, "on and on", "stop", ("on and on", "", "malformed")),
+        ("{{ user }}<|start|>", f"assistant{HARMONY}", "stop", ("two and two", "It is 4.", "stop")),
+        ("{{ user }}<|start|>assistant<|channel|>", HARMONY.removeprefix("<|channel|>"), "stop",
+         ("two and two", "It is 4.", "stop")),
+        ("{{ user }}<|start|>assistant<|channel|>final<|message|>", "It is 4.<|return|>", "stop",
+         (None, "It is 4.", "stop")),
     ],
 )  # fmt: skip
 async def test_completions(

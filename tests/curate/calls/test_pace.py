@@ -181,6 +181,12 @@ def test_a_refused_request_has_taken_no_tokens(clock: Clock) -> None:
     assert one.wait(40, 50) == 0
 
 
+def test_an_absurd_count_of_tokens_is_forgotten_after_a_minute(clock: Clock) -> None:
+    one = Rate(Rates(tokens_per_minute=60_000))
+    one.came(one.take(400, 500), 400, {"input": 10**9, "output": 10**9})
+    assert 0 < one.wait(400, 500) <= 70
+
+
 def test_no_limits_no_waiting(clock: Clock) -> None:
     one = Rate(None)
     assert all(one.wait(1, 1) == 0.0 and one.take(1, 1) == 0.0 for _ in range(1000))

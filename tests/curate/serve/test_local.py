@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from curate.calls.serving import local
 from curate.calls.serving.guard import __file__ as GUARD
 from curate.calls.serving.registry import registered
 from curate.calls.serving.serve import Serve
@@ -94,6 +96,41 @@ async def test_one_that_breaks_down_is_started_again(tmp_path: Path) -> None:
             await asyncio.sleep(0.05)
     assert "broke down 4 times" in told.stops[0].what
     assert sum("started again" in line for line in told.lines) == 3
+
+
+async def test_one_that_hangs_is_started_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "BEAT_S", 0.1)
+    monkeypatch.setattr(local, "_HEALTH_S", 0.2)
+    told = Told()
+    async with running(tmp_path, scripted(), told) as (servers, mark):
+        folder = await ready(servers, mark)
+        (first,) = registered(folder)
+        port = first.base_url.removesuffix("/v1").rpartition(":")[2]
+        os.kill(next(pid for pid in processes(port) if pid not in processes("guard.py")), signal.SIGSTOP)
+        while [one.base_url for one in registered(folder)] in ([], [first.base_url]):
+            await asyncio.sleep(0.05)
+        assert sum("started again" in line for line in told.lines) == 1
+        assert told.stops == []
+
+
+async def test_a_run_hears_of_it_when_its_servers_cannot_be_watched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    told = Told()
+    monkeypatch.setattr(local.LocalServers, "_serving", full)
+    async with running(tmp_path, scripted(), told) as (servers, mark):
+        with pytest.raises(OSError, match="No space"):
+            await ready(servers, mark)
+    monkeypatch.undo()
+    monkeypatch.setattr(local.LocalServers, "watch", full)
+    async with running(tmp_path, scripted(), told) as (servers, mark):
+        await ready(servers, mark)
+        while not told.stops:
+            await asyncio.sleep(0.05)
+    assert "No space left" in told.stops[0].what
 
 
 async def test_one_that_never_answers_stops_the_run(tmp_path: Path) -> None:

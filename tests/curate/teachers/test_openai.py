@@ -1,6 +1,7 @@
 """`kind: openai` from recipe fields to a parsed attempt, over a real connection."""
 
 import asyncio
+from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -63,6 +64,7 @@ async def test_what_must_be_there_first(monkeypatch: pytest.MonkeyPatch) -> None
         {"model": ""}, {"base_url": "localhost:8000"}, {"temperature": -1}, {"top_p": 0}, {"max_tokens": 0},
         {"extra_body": {"n": 4}}, {"extra_body": {"stream": True}}, {"concurrency": 0}, {"timeout_s": 0},
         {"price": {"input": 1}}, {"prompt": "none"}, {"api_key": "sk-123"},
+        {"extra_body": {"since": date(2024, 1, 1)}}, {"extra_body": {"x": float("nan")}},
     ],
 )  # fmt: skip
 def test_what_a_recipe_may_not_say(fields: dict[str, Any]) -> None:

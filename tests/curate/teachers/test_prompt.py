@@ -10,6 +10,7 @@ from curate.errors import RecipeError
 from curate.keys import digest
 from curate.prompts.prompt import load
 from curate.records import Answer, Choice, Grid, Question, Tests, Truth, Unknown
+from curate.teachers.completions import Completions
 from curate.teachers.openai import Openai
 
 
@@ -25,7 +26,7 @@ SHIPPED = ["plain", "openthoughts", "deepseek-r1", "qwq", "gpt-oss"]
 # By version: whoever changes what a shipped prompt says raises its version and freezes it anew.
 FROZEN = {
     "plain": (1, "6b2d96b7de7890678493a142bfbf1a57"),
-    "openthoughts": (1, "bcd03490e86466444e951e984bffd9c8"),
+    "openthoughts": (2, "06d7ddf584937f2fac353bfa9b8dc8ab"),
     "deepseek-r1": (1, "9b1be33beeeea6d52387198b9471a7c9"),
     "qwq": (1, "942231e6738a9c026255bbf3e927ab0a"),
     "gpt-oss": (1, "4edf4bc8adf93133a6fe3a05888b2c3e"),
@@ -46,10 +47,10 @@ def test_each_domain_is_told_what_is_checked(name: str) -> None:
     choice = user(name, question(Choice(letter="A", options=("red", "blue")), "puzzle"))
     assert "B. blue" in choice
     assert "letter" in choice
-    listed = user(name, question(Choice(letter="A", options=("red", "blue")), "puzzle", "Is it red or blue?"))
+    listed = user(name, question(Choice(letter="A", options=("red", "blue")), "puzzle", "Which? A) red B) blue"))
     assert "B. blue" not in listed
     assert user(name, question(Unknown(), "poetry", "Write a poem.")) == "Write a poem."
-    assert user(name, question(Grid(cells=((1,),)), "puzzle"))
+    assert "JSON list of rows" in user(name, question(Grid(cells=((1,),)), "puzzle"))
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -108,6 +109,36 @@ def test_openthoughts_names_its_marks_and_system_can_be_replaced() -> None:
 def test_a_question_is_never_a_template() -> None:
     hostile = "{{ 7 * 7 }} {% for x in range(9) %}!{% endfor %} {{ ''.__class__.__mro__ }} & <b>"
     assert hostile in user("plain", question(Answer(text="4"), problem=hostile))
+
+
+@pytest.mark.parametrize(
+    ("problem", "options", "listed"),
+    [
+        ("Which? A. red\nB. blue", ("red", "blue"), True),
+        ("Which? (a) red (b) blue", ("red", "blue"), True),
+        (r"$\textbf{(A)}\ 4\qquad\textbf{(B)}\ 5$", ("4", "5"), True),
+        ("**A:** $x$ **B:** $y$", ("$x$", "$y$"), True),
+        ("Is it red or blue?", ("red", "blue"), False),  # nobody could tell which letter is which
+        ("What is 12 + 34?", ("1", "2", "3", "4"), False),
+        ("Plan A is red, B is blue", ("red", "blue"), False),
+        ("A. blue\nB. red", ("red", "blue"), False),
+    ],
+)
+def test_options_are_left_out_only_where_the_problem_has_their_letters(
+    problem: str, options: tuple[str, ...], listed: bool
+) -> None:
+    asked = user("plain", question(Choice(letter="A", options=options), "puzzle", problem))
+    assert ("\n\nA. " + options[0] not in asked) == listed
+
+
+def test_a_template_that_fails_on_a_question_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text("user: {default: '{{ 1 / (problem | length) }}'}")
+    with pytest.raises(RecipeError, match="cannot be filled in"):
+        load("annotate", str(path)).render(question(Answer(text="4"), problem=""))
+    raw = Completions(model="m", base_url="http://x/v1", raw="{{ user.of.what }}")
+    with pytest.raises(RecipeError, match="cannot be filled in"):
+        raw.call(question(Answer(text="4")), 0, None)  # type: ignore[arg-type]
 
 
 BAD = [

@@ -99,6 +99,11 @@ def test_every_form_gives_the_same(raw: dict[str, Any]) -> None:
         (message("<|begin_of_thought|>a<|end_of_thought|><|begin_of_solution|>It is"), ("a", "It is", "malformed")),
         (message("<|begin_of_thought|>a<|end_of_thought|>It is 4."), ("a", "It is 4.", "stop")),
         (message("<|channel|>analysis<|message|>on and on"), ("on and on", "", "malformed")),
+        (
+            message("Write <|channel|>final<|message|> first."),
+            (None, "Write <|channel|>final<|message|> first.", "stop"),
+        ),
+        (message("It is 4.", "model_length"), (None, "It is 4.", "length")),
         (message(None), (None, "", "empty")),
         (message("  \n "), (None, "  \n ", "empty")),
         (message(None, reasoning="all of it"), ("all of it", "", "empty")),

@@ -1,0 +1,12 @@
+"""The process that is killed in mid-round: it runs a flow until a given commit of the ledger."""
+
+from pathlib import Path
+
+from curate import fault
+from curate.engine.local import execute
+from curate.flow import Flow, Options
+
+
+def run(flow: Flow, root: str, commit: int) -> None:
+    fault._WISH = f"ledger.commit:{commit}"
+    execute(flow, Options(root=Path(root), quiet=True))
