@@ -132,6 +132,11 @@ class Flow(_Block):
         drawn = bounds(wanted, groups(["seq", "id", "domain"])) if wanted.sample else {}
         return Calibration(self.router(), drawn, wanted.seed, wanted.presets, wanted.label)
 
+    def never_selected(self, pairs: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Of these (domain, truth type) pairs, those whose answers nothing verifies and a selector then drops."""
+        router, kept = self.router(), [one.also for one in self.select if isinstance(one, Verified)]
+        return {pair for pair in pairs if not router.can_verify(*pair) and any(pair[0] not in also for also in kept)}
+
     def router(self) -> Router:
         """The chains, with what other blocks of the recipe say of their verifiers."""
         return self.verify.with_judge(self.judge).with_packages(self.sandbox.packages)

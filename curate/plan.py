@@ -7,6 +7,7 @@ so that nothing is paid twice. Where the sources were not read yet, they are rea
 import math
 import tempfile
 from array import array
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -163,6 +164,7 @@ class _Survey:
         self.open = 0  # in rounds: questions that may be asked more
         self.open_answered = [0 for _ in self.seen]
         self.judging = Moments()  # USD of judging an answer
+        self.truths: Counter[tuple[str, str]] = Counter()  # of questions, by domain and truth type
         self._work, self._resources = work, resources
         self._asked = [array("Q") for _ in self.seen]
         self._counted: set[int] = set()
@@ -171,6 +173,7 @@ class _Survey:
         """Take some questions; `fresh` where the ledger holds no answer at all."""
         questions = list(questions_of(part, tests=False))
         for question in questions:
+            self.truths[question.domain, question.truth.type] += 1
             seen = question.untested()
             for number, teacher in enumerate(self.asking.teachers):
                 call = teacher.call(seen, 0, self._resources)
@@ -284,7 +287,7 @@ def _planned(flow: Flow, here: _Here, resources: Resources, progress: Progress) 
         gpu_hours=sum(hours, nothing) if hours else None,
         teachers=teachers,
     )
-    return made.model_copy(update={"notes": (*here.notes, *notes, *_notes(flow, made))})
+    return made.model_copy(update={"notes": (*here.notes, *_wasted(flow, survey), *notes, *_notes(flow, made))})
 
 
 def _judging(flow: Flow, survey: _Survey, requests: Range) -> tuple[Range, list[str]]:
@@ -296,6 +299,17 @@ def _judging(flow: Flow, survey: _Survey, requests: Range) -> tuple[Range, list[
     if per_answer is None:
         return Range.exactly(0.0), [f"what {judges} judges is not in these figures: --probe measures it"]
     return requests * per_answer, []
+
+
+def _wasted(flow: Flow, survey: _Survey) -> Iterator[str]:
+    """Answers that would be paid for and never selected."""
+    lost = flow.never_selected(survey.truths)
+    if lost:
+        yield (
+            f"nothing verifies the answers to {sum(survey.truths[pair] for pair in lost):,} of "
+            f"{survey.truths.total():,} questions, and only verified ones are selected: map the column of their truth (`columns: {answer: ...}`), "
+            "or add a chain to `verify:`"
+        )
 
 
 def _notes(flow: Flow, made: Plan) -> Iterator[str]:

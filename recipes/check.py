@@ -49,7 +49,7 @@ def check(name: str) -> Checked:
     for number, source in enumerate(recipe.sources):
         if ("sources", number) not in missing:
             try:
-                notes += _first_rows(source)
+                notes += _first_rows(source, recipe)
             except InputError as error:
                 found.append((("sources", number), str(error)))
     for number, teacher in enumerate(recipe.annotate.teacher):
@@ -91,19 +91,28 @@ def _matches(pattern: Path) -> bool:
     return bool(glob.glob(str(pattern), recursive=True))  # noqa: PTH207 - the pattern is a whole path
 
 
-def _first_rows(source: Source) -> Iterator[str]:
+def _first_rows(source: Source, flow: Flow) -> Iterator[str]:
     """Read the first rows of a source (of its rehearsal: no network) for what a run would trip over."""
     first: Question | Drop | None = None
+    pairs: set[tuple[str, str]] = set()
     for row in islice(source.rehearsal().read(), ROWS):
         if first is None:
             first = row
             if isinstance(row, Drop):
                 yield f"the first row of source {source.kind()} is no question: {row.reason}"
-        if isinstance(row, Question) and isinstance(row.truth, Tests):
-            yield from _unreadable(row, row.truth, source)
-            break
+        if isinstance(row, Question):
+            pairs.add((row.domain, row.truth.type))
+            if isinstance(row.truth, Tests):
+                yield from _unreadable(row, row.truth, source)
+                break
     if first is None:
         yield f"source {source.kind()} has no rows"
+    elif pairs and flow.never_selected(pairs) == pairs:
+        yield (
+            f"nothing verifies the answers to the first rows of source {source.kind()} (domain and truth: "
+            f"{', '.join(sorted(' '.join(pair) for pair in pairs))}), and only verified ones are selected: map the "
+            "column of their truth (`columns: {answer: ...}`), or add a chain to `verify:`"
+        )
 
 
 def _unreadable(question: Question, tests: Tests, source: Source) -> Iterator[str]:

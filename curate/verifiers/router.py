@@ -148,6 +148,12 @@ class Router(Record):
         used = {name for domain in domains for name in (domain, "science" if domain in _SCIENCE else domain)}
         return [name for name in self.chains if name not in used]
 
+    def can_verify(self, domain: str, truth_type: str) -> bool:
+        """Whether any verifier of the chain takes such a truth; answers end as `unsure` where none does."""
+        return any(
+            truth_type in {_truth_type(cls) for cls in verifier.takes} for verifier in self.chain(domain, truth_type)
+        )
+
     def needs(self, rows: Iterable[tuple[str, str]]) -> frozenset[str]:
         """The handles that the verifiers of these (domain, truth type) pairs need open."""
         needed: set[str] = set()

@@ -102,6 +102,16 @@ async def test_from_the_recipe_alone(tmp_path: Path) -> None:
     assert not root.exists()  # it only reads
 
 
+async def test_answers_that_nothing_verifies_are_told_before_they_are_paid(tmp_path: Path) -> None:
+    (tmp_path / "bare.jsonl").write_text('{"problem": "a?"}\n{"problem": "b?"}\n')
+    known = recipe(tmp_path, "http://127.0.0.1:9/v1").model_dump(mode="json", exclude_unset=True)
+    bare = {"kind": "jsonl", "path": str(tmp_path / "bare.jsonl"), "domain": "math"}
+    for select, told in ((["verified"], True), ([{"kind": "verified", "also": ["math"]}], False), (["all"], False)):
+        flow = Recipe.model_validate(known | {"select": select, "sources": [*known["sources"], bare]})
+        notes = " ".join((await planned(flow, tmp_path / "root")).notes)
+        assert (f"nothing verifies the answers to 2 of {ROWS + 3} questions" in notes) == told
+
+
 async def test_a_probe_is_paid_once_and_bounds_the_bill(tmp_path: Path) -> None:
     async with serving(Model()) as model:
         flow, root = recipe(tmp_path, model.url), tmp_path / "root"

@@ -67,6 +67,17 @@ def test_it_says_what_would_be_done_and_what_is_not_set(tmp_path: Path, monkeypa
     assert any("NO_SUCH_KEY" in note for note in found.notes)
 
 
+def test_a_source_without_truth_is_told_before_it_is_paid_for(tmp_path: Path) -> None:
+    recipe = _recipe(tmp_path)
+    assert not any("nothing verifies" in note for note in check(str(recipe)).notes)
+    recipe.write_text(recipe.read_text("utf-8").replace(", answer: answer", ""), "utf-8")
+    assert any(
+        "nothing verifies the answers to the first rows of source jsonl" in note for note in check(str(recipe)).notes
+    )
+    recipe.write_text(recipe.read_text("utf-8") + "select: [all]\n", "utf-8")
+    assert not any("nothing verifies" in note for note in check(str(recipe)).notes)
+
+
 def test_a_missing_file_is_named_with_its_line(tmp_path: Path) -> None:
     recipe = _recipe(tmp_path, path="qq.jsonl")
     with pytest.raises(RecipeError) as caught:
