@@ -59,7 +59,7 @@ async def answer(teacher: Teacher, call: Call, rule: OnLength, calls: "Calls") -
         came = await calls.ask(more)
         if came.status == "failed":
             return came
-        reply = came if rule.action == "retry_larger" else joined(reply, came)
+        reply = _instead(reply, came) if rule.action == "retry_larger" else joined(reply, came)
     return reply
 
 
@@ -79,8 +79,10 @@ def known_replies(asked: Sequence[tuple[Teacher, Call]], rule: OnLength, calls: 
             reply = came.get(more.key)
             if reply is None:
                 del found[key], open_[key]
-            elif reply.status == "failed" or rule.action == "retry_larger":
+            elif reply.status == "failed":
                 found[key] = reply
+            elif rule.action == "retry_larger":
+                found[key] = _instead(found[key], reply)
             else:
                 found[key] = joined(found[key], reply)
     return found
@@ -115,6 +117,10 @@ def joined(begun: Reply, rest: Reply) -> Reply:
             "seconds": begun.seconds + rest.seconds,
         }
     )
+
+
+def _instead(cut: Reply, whole: Reply) -> Reply:
+    return whole.model_copy(update={"replaced_usd": cut.cost or 0.0})
 
 
 def _turns(rule: OnLength) -> int:

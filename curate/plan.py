@@ -307,8 +307,8 @@ def _wasted(flow: Flow, survey: _Survey) -> Iterator[str]:
     if lost:
         yield (
             f"nothing verifies the answers to {sum(survey.truths[pair] for pair in lost):,} of "
-            f"{survey.truths.total():,} questions, and only verified ones are selected: map the column of their truth (`columns: {answer: ...}`), "
-            "or add a chain to `verify:`"
+            f"{survey.truths.total():,} questions, and only verified ones are selected: map the column of their truth "
+            "(`columns: {answer: ...}`), or add a chain to `verify:`"
         )
 
 

@@ -62,7 +62,7 @@ class SolveCounts:
         for one in solved.decided:
             outcome = one.verdict.outcome
             served = Served(one.attempt.teacher, one.attempt.model, one.fingerprint, one.endpoint)
-            self.spending.add(one.attempt, one.verdict, served, one.verdict_key)
+            self.spending.add(one.attempt, one.verdict, served, one.verdict_key, one.replaced_usd)
             if one.compared is not None:
                 self.calibration.add(one.compared)
             self.outcomes[outcome] += 1

@@ -43,6 +43,7 @@ class Decided(Record):
     compared: Compared | None = None  # with what else is known of it, where the recipe has something to compare with
     fingerprint: str | None = None  # of what answered, in the server's words
     endpoint: str | None = None  # the server that answered
+    replaced_usd: float = 0.0  # what the cut answer cost in whose place this one was asked for
 
 
 class Solved(Record):
@@ -226,6 +227,7 @@ def _decided(attempt: Attempt, judgement: Judgement, compared: Compared | None, 
         compared=compared,
         fingerprint=reply.fingerprint,
         endpoint=reply.endpoint,
+        replaced_usd=reply.replaced_usd,
     )
 
 

@@ -37,8 +37,18 @@ class Spending:
         self._judged, self._judging = array("Q"), array("d")
         self._served: dict[Served, int] = {}
 
-    def add(self, attempt: Attempt, verdict: Verdict, served: Served, verdict_key: str | None = None) -> None:
-        """Take one attempt; one that failed, or was read from a recording, is nothing that was paid for."""
+    def add(
+        self,
+        attempt: Attempt,
+        verdict: Verdict,
+        served: Served,
+        verdict_key: str | None = None,
+        replaced_usd: float = 0.0,
+    ) -> None:
+        """Take one attempt; one that failed, or was read from a recording, is nothing that was paid for.
+
+        `replaced_usd` is what a cut answer cost in whose place the attempt's was asked for.
+        """
         if verdict.cost and verdict_key is not None:
             self._judged.append(int(verdict_key[:16], 16))
             self._judging.append(verdict.cost)
@@ -47,10 +57,16 @@ class Spending:
         number = self._served.setdefault(served, len(self._served))
         if number > 65_000:  # a server that calls itself something new each time
             number = self._served.setdefault(Served(attempt.teacher, None), 65_000)
-        self._keys.append(int(attempt.request_key[:16], 16))
-        self._costs.append(float("nan") if attempt.cost is None else attempt.cost)
-        self._kinds.append(KINDS.index(_kind(attempt, verdict)))
-        self._who.append(number)
+        key = int(attempt.request_key[:16], 16)
+        self._paid(key, float("nan") if attempt.cost is None else attempt.cost, _kind(attempt, verdict), number)
+        if replaced_usd:
+            self._paid(key ^ 1, replaced_usd, "truncated", number)
+
+    def _paid(self, key: int, usd: float, kind: str, who: int) -> None:
+        self._keys.append(key)
+        self._costs.append(usd)
+        self._kinds.append(KINDS.index(kind))
+        self._who.append(who)
 
     def totals(self) -> dict[str, Any]:
         """USD by what became of the answers, and by who gave them; empty where nothing was paid for."""

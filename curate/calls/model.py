@@ -88,6 +88,7 @@ class Reply(Record):
     seconds: float = 0.0
     request_id: str | None = None
     endpoint: str | None = None  # host, port and path of the server that gave it
+    replaced_usd: float = 0.0  # the cost of a cut answer in whose place it was asked for; never stored
 
     @property
     def tag(self) -> str:

@@ -35,9 +35,12 @@ class Billing:
         self.seen: set[str] = set()
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        text = (await request.json())["messages"][-1]["content"]
+        body = await request.json()
+        text = body["messages"][-1]["content"]
         word = text.split()[0]
         usage = {"prompt_tokens": len(text), "completion_tokens": 100 + len(text)}
+        if word == "long":
+            usage["completion_tokens"] = min(600, body["max_tokens"])
         usd = (usage["prompt_tokens"] * IN + usage["completion_tokens"] * OUT) / 1e6
         if word == "broken" and text not in self.seen:
             self.seen.add(text)
@@ -47,9 +50,10 @@ class Billing:
             assert request.transport is not None
             request.transport.close()
             return response
-        self.billed[word] = self.billed.get(word, 0.0) + usd
         said = "It is \\boxed{7}." if word == "wrong" else "It is \\boxed{4}."
-        finish = "length" if word == "cut" else "stop"
+        finish = "length" if word == "cut" or (word == "long" and body["max_tokens"] <= 500) else "stop"
+        what = f"{word} but cut" if word == "long" and finish == "length" else word
+        self.billed[what] = self.billed.get(what, 0.0) + usd
         model = "m-2" if text.split()[1].endswith("9") else "m-1"
         choice = {"index": 0, "message": {"role": "assistant", "content": said}, "finish_reason": finish}
         return web.json_response({"model": model, "choices": [choice], "usage": usage, "system_fingerprint": "fp"})
@@ -100,6 +104,21 @@ async def test_answers_that_are_not_used_any_more_stay_in_what_was_spent(tmp_pat
     assert block["spent_usd"] == pytest.approx(billed, abs=1e-6)
     assert block["paid_usd"] == pytest.approx(billed - before, abs=1e-6)
     assert f"{billed:,.4f}" in (tmp_path / "root" / "runs" / "billed" / "report.md").read_text()
+
+
+async def test_a_cut_answer_that_was_asked_for_again_is_money_lost_to_the_cap(tmp_path: Path) -> None:
+    path = tmp_path / "q.jsonl"
+    path.write_text("".join(json.dumps({"problem": f"{word} 1", "answer": "4"}) + "\n" for word in ("right", "long")))
+    async with serving() as server:
+        known = recipe(server, path).model_dump(mode="json", exclude_unset=True)
+        known["annotate"]["on_length"] = {"action": "retry_larger", "max_tokens": 900}
+        for _ in range(2):  # as it happens, and read again from the ledger
+            report = await follow(tmp_path / "root", Recipe.model_validate(known))
+            block, billed = report.money, server.billed
+            cut = billed["long but cut"]
+            assert block["paid_usd"] == pytest.approx(sum(billed.values()), abs=1e-6)
+            assert block["lost_usd"]["truncated"] == pytest.approx(cut, abs=1e-6)
+            assert block["by_result_usd"]["verified"] == pytest.approx(sum(billed.values()) - cut, abs=1e-6)
 
 
 async def test_the_report_adds_up_to_the_bill(tmp_path: Path) -> None:
