@@ -104,9 +104,10 @@ async def measured(pairs: list[Pair], rounds: int) -> dict[str, Any]:
             async with Workers(worker_command(), count=1, memory_bytes=MEMORY_BYTES) as workers:
                 ours = Judge(workers)
                 for gold, answer in WARM:
-                    await ours.judge(Pair("warm", gold, answer, "", True), boxed=True)
+                    await ours.judge(*records(Pair("warm", gold, answer, "", True), boxed=True))
+                given = [records(pair, boxed=name == "pairs") for pair in pairs]  # as a run has them at hand
                 started = time.process_time() + tree_cpu_s()
-                verdicts = [await ours.judge(pair, boxed=name == "pairs") for pair in pairs]
+                verdicts = [await ours.judge(question, attempt) for question, attempt in given]
                 found[name].append(time.process_time() + tree_cpu_s() - started)
             found[f"{name} outcomes"] = verdicts
     return found
@@ -118,13 +119,17 @@ class Judge:
     def __init__(self, workers: Workers) -> None:
         self.verifier, self.resources = Math(), SimpleNamespace(workers=workers)
 
-    async def judge(self, pair: Pair, *, boxed: bool) -> str:
-        """The outcome; `boxed` gives the verifier the extracted answer alone."""
-        solution = rf"\boxed{{{pair.answer}}}" if boxed else pair.text
-        question = Question.model_construct(truth=Answer.model_construct(text=pair.gold))
-        attempt = Attempt.model_construct(solution=solution)
+    async def judge(self, question: Question, attempt: Attempt) -> str:
+        """The outcome."""
         resources: Any = self.resources
         return (await self.verifier.verify(question, attempt, resources)).outcome
+
+
+def records(pair: Pair, *, boxed: bool) -> tuple[Question, Attempt]:
+    """A pair as the verifier takes it; `boxed` gives it the extracted answer alone."""
+    solution = rf"\boxed{{{pair.answer}}}" if boxed else pair.text
+    question = Question.model_construct(truth=Answer.model_construct(text=pair.gold))
+    return question, Attempt.model_construct(solution=solution)
 
 
 def math_verify() -> Callable[[str, str], bool | None]:
