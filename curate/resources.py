@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from curate.calls.budget import NO_CAPS, Budget, Caps, Spent
+from curate.calls.budget import NO_CAPS, Budget, Caps
 from curate.calls.client import Calls
-from curate.calls.payments import spent_by
+from curate.calls.payments import away, spent_by
 from curate.calls.serving.servers import Servers
 from curate.errors import InputError, Prerequisite
 from curate.isolation import SandboxBlock
@@ -61,8 +61,10 @@ async def open_resources(
     async with AsyncExitStack() as stack:
         others = [other / "ledger" for other in flow.answers_from]
         ledger = await stack.enter_async_context(Ledger(run.root / "ledger", read_only=read_only, also=others))
-        spent = Spent() if caps == NO_CAPS else spent_by(ledger, run.name)
-        calls = await stack.enter_async_context(Calls(ledger, Budget(*caps, spent=spent), run=run.name))
+        budget = Budget()
+        if caps != NO_CAPS:
+            budget = Budget(*caps, spent=spent_by(ledger, run.name), away=away(ledger, run.name))
+        calls = await stack.enter_async_context(Calls(ledger, budget, run=run.name))
         if not read_only:
             calls.own_servers = await stack.enter_async_context(Servers(run.folder / "serving", calls.stop, say))
         resources = Resources(ledger, calls, Verdicts(ledger), read_only=read_only)

@@ -7,6 +7,8 @@ far.
 """
 
 import asyncio
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from curate.calls.hardware import Hardware
@@ -26,6 +28,10 @@ class Spent(NamedTuple):
         """Both together."""
         return Spent(self.usd + other.usd, self.gpu_hours + other.gpu_hours, self.output_tokens + other.output_tokens)
 
+    def minus(self, other: "Spent") -> "Spent":
+        """Less the other."""
+        return Spent(self.usd - other.usd, self.gpu_hours - other.gpu_hours, self.output_tokens - other.output_tokens)
+
 
 class Caps(NamedTuple):
     """What a run may spend; None: no cap."""
@@ -41,7 +47,8 @@ NO_CAPS = Caps()
 class Budget:
     """At most `max_cost_usd` and the other caps for a run, of which `spent` went before (see `curate.calls.payments`).
 
-    Answers reused from the ledger cost nothing again.
+    `away` is the part of `spent` that batches at a server may come to, by request key: who waits for one of these again
+    holds that part of it and no more. Answers reused from the ledger cost nothing again.
     """
 
     def __init__(
@@ -51,9 +58,11 @@ class Budget:
         max_output_tokens: int | None = None,
         *,
         spent: Spent = Spent(),  # noqa: B008 - immutable
+        away: Mapping[str, Spent] = MappingProxyType({}),
     ) -> None:
         self.caps = Caps(max_cost_usd, max_gpu_hours, max_output_tokens)
         self.spent = spent  # worst cases where the truth is not known
+        self._away = dict(away)
         self._held = Spent()
         self._holders = 0
         self._hardware: list[Hardware] = []
@@ -76,24 +85,30 @@ class Budget:
 
         Raises Stopped if it does not fit into what is left, and InputError if the worst case cannot be known.
         """
+        amount = self._away.pop(call.key, None) if self._away and call.via == "batch" else None
+        if amount is not None:  # it is at the server, and counts already
+            self.spent = self.spent.minus(amount)
+            return self._hold(amount)
         amount = self._worst_case(call)
         while why := self._lacking(amount):
             if not self._holders:
                 raise Stopped(why, next="raise it in budget:, or with --max-cost, then run the same command again")
             self._changed.clear()
             await self._changed.wait()
-        self._held = self._held.plus(amount)
-        self._holders += 1
-        return amount
+        return self._hold(amount)
 
     def settle(self, held: Spent, came: Spent) -> None:
         """End a reservation: `came` is what the request came to, `held` again where that is not known."""
         self._holders -= 1
         # Exactly nothing when nobody holds anything: small errors must not add up over a million requests.
-        left = Spent(self._held.usd - held.usd, 0.0, self._held.output_tokens - held.output_tokens)
-        self._held = left if self._holders else Spent()
+        self._held = self._held.minus(held) if self._holders else Spent()
         self.spent = self.spent.plus(came)
         self._changed.set()
+
+    def _hold(self, amount: Spent) -> Spent:
+        self._held = self._held.plus(amount)
+        self._holders += 1
+        return amount
 
     def left_usd(self) -> float | None:
         """USD that may still be spent; None without a cap."""

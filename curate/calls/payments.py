@@ -1,6 +1,7 @@
 """Payments: what each send cost, as the ledger keeps it, so that a budget outlives the command that spent it."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from curate.calls.batch_notes import open_jobs
@@ -24,39 +25,51 @@ def unanswered(ledger: Ledger, run: str) -> int:
     """Requests of a run whose last send ended with its process, and that still have no reply: the next send of each
     may pay a second time.
     """
-    if ledger.count("sent") == ledger.count("paid"):
-        return 0
-    settled = {send for _, send, _ in ledger.scan("paid")}
     abroad = _in_batches(ledger)
-    keys = {
-        key
-        for key, send, body in ledger.scan("sent")
-        if send not in settled and key not in abroad and json.loads(body).get("run") == run
-    }
+    keys = {key for key, _ in _unsettled(ledger, run) if key not in abroad}
     return len(keys - ledger.have("reply", list(keys)))
 
 
 def spent_by(ledger: Ledger, run: str) -> Spent:
-    """What a run has spent so far; a send whose end nobody saw counts with its worst case."""
+    """What a run has spent so far; what is under way in a batch, or ended unseen, counts with its worst case."""
     usd, hours, tokens = 0.0, 0.0, 0
-    settled = set[str]()
-    whole = ledger.count("sent") == ledger.count("paid")  # as a rule: then there is no need to keep every name in mind
-    for _, send, body in ledger.scan("paid"):
-        if not whole:
-            settled.add(send)
+    for _, _, body in ledger.scan("paid"):
         paid = json.loads(body)
         if paid["run"] == run:
             usd, hours, tokens = usd + paid["usd"], hours + paid.get("gpu_h", 0.0), tokens + paid.get("tokens", 0)
-    if whole:
-        return Spent(usd, hours, tokens)
+    spent = Spent(usd, hours, tokens)
     abroad = _in_batches(ledger)
+    for key, worst in _unsettled(ledger, run):
+        if key not in abroad:
+            spent = spent.plus(worst)
+    for worst in away(ledger, run).values():
+        spent = spent.plus(worst)
+    return spent
+
+
+def away(ledger: Ledger, run: str) -> dict[str, Spent]:
+    """By request key, what a run's requests in batches that go on at a server may come to at most: each is one request
+    there, however many commands have waited for it.
+    """
+    abroad = _in_batches(ledger)
+    found: dict[str, Spent] = {}
+    for key, worst in _unsettled(ledger, run) if abroad else ():
+        if key in abroad:
+            found[key] = max(worst, found.get(key, worst))
+    return found
+
+
+def _unsettled(ledger: Ledger, run: str) -> Iterator[tuple[str, Spent]]:
+    """Sends of a run without a record of what they came to: their keys and worst cases."""
+    if ledger.count("sent") == ledger.count("paid"):  # as a rule: then there is no need to keep every name in mind
+        return
+    settled = {send for _, send, _ in ledger.scan("paid")}
     for key, send, body in ledger.scan("sent"):
         note = json.loads(body)
-        if send not in settled and key not in abroad and note.get("run") == run:
-            usd, tokens = usd + note["worst_usd"], tokens + note.get("worst_tokens", 0)
-    return Spent(usd, hours, tokens)
+        if send not in settled and note.get("run") == run:
+            yield key, Spent(note["worst_usd"], 0.0, note.get("worst_tokens", 0))
 
 
 def _in_batches(ledger: Ledger) -> set[str]:
-    """Requests in batches that go on at a server: they count again when they are asked for, or their answers come."""
+    """Requests in batches that go on at a server."""
     return {key for job in open_jobs(ledger) for key in job.keys}

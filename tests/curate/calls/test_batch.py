@@ -15,7 +15,7 @@ from curate.calls.batch_notes import open_jobs
 from curate.calls.budget import Budget
 from curate.calls.client import Calls
 from curate.calls.model import Call
-from curate.calls.payments import spent_by, unanswered
+from curate.calls.payments import away, spent_by, unanswered
 from curate.calls.prices import Price
 from curate.errors import Stopped
 from curate.ledger import Ledger
@@ -187,9 +187,12 @@ async def test_a_kill_loses_no_batch(server: BatchServer, tmp_path: Path, moment
         [job] = open_jobs(ledger)
         assert (job.batch_id is None) == (moment == "creating")
         assert unanswered(ledger, "run") == 0  # none of them may be paid twice
-        assert spent_by(ledger, "run").usd == 0
+        spent, held = spent_by(ledger, "run"), away(ledger, "run")
+        assert len(held) == 30
+        assert spent.usd == pytest.approx(sum(one.usd for one in held.values()))
+        assert 30 * COST < spent.usd < 30 * 0.3  # it goes on at the server, and costs its worst case at most
     server.held, server.faults = False, {}
-    async with Opened(tmp_path, max_cost_usd=30 * 0.3) as calls:
+    async with Opened(tmp_path, max_cost_usd=spent.usd, spent=spent, away=held) as calls:
         assert all(reply.status == "ok" for reply in await ask_all(calls, wanted))
         assert open_jobs(calls._ledger) == []
         assert spent_by(calls._ledger, "run").usd == pytest.approx(30 * COST)

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from curate.calls import batch
-from curate.calls.payments import spent_by, unanswered
+from curate.calls.payments import away, spent_by, unanswered
 from curate.errors import Stopped
 from curate.records import Answer, Question
 from curate.teachers.batch import Batch
 from tests.curate.calls.batch_server import BatchServer, batching
-from tests.curate.calls.test_batch import COST, Opened, ask_all, call, quick
+from tests.curate.calls.test_batch import COST, Opened, _Reading, ask_all, call, quick
 
 __all__ = ["quick"]  # the fixture
 
@@ -85,6 +85,27 @@ async def test_another_key_variable_or_spelling_of_the_address_finds_it(
         other = [call(server, f"ok {n}", api_key_env="OTHER_KEY", base_url=server.url + "/") for n in range(5)]
         assert all(reply.status == "ok" for reply in await ask_all(calls, other))
     assert server.sizes == [5]
+
+
+async def test_a_cap_holds_over_what_is_away(server: BatchServer, tmp_path: Path) -> None:
+    """An edited recipe asks other questions while the old batch still bills."""
+    old = [call(server, f"ok {number}") for number in range(10)]
+    await leave_abroad(server, tmp_path, old)
+    with _Reading(tmp_path) as ledger:
+        spent = spent_by(ledger, "run")
+    await leave_abroad(server, tmp_path, old)  # a second command waits for it: it is one request there all the same
+    with _Reading(tmp_path) as ledger:
+        assert spent_by(ledger, "run") == spent
+        held = away(ledger, "run")
+    cap = spent.usd * 1.05
+    server.held = True
+    async with Opened(tmp_path, max_cost_usd=cap, spent=spent, away=held) as calls:
+        replies = await ask_all(calls, [call(server, f"ok {number}") for number in range(10, 20)])
+        assert all(isinstance(reply, Stopped) for reply in replies)  # there is room for what is away alone
+    server.held = False
+    async with Opened(tmp_path, max_cost_usd=cap, spent=spent, away=held) as calls:
+        assert all(reply.status == "ok" for reply in await ask_all(calls, old))
+    assert len(server.billed) == 10
 
 
 async def test_what_expired_after_a_kill_costs_nothing(server: BatchServer, tmp_path: Path) -> None:
