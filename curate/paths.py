@@ -12,7 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 BUNDLED = "bundled:"
@@ -59,6 +59,13 @@ def _expand(match: re.Match[str]) -> str:
         )
     return value
 
+
+def _beside(name: object) -> object:
+    return str(resolve(Path(name))) if isinstance(name, str) and name.endswith((".yaml", ".yml")) else name
+
+
+PromptName = Annotated[str, BeforeValidator(_beside)]
+"""The name of a prompt that comes with Veristill, or the path of a .yaml file, resolved when the recipe is read."""
 
 RecipePath = Annotated[Path, AfterValidator(resolve), WithJsonSchema({"type": "string", "format": "path"})]
 """A path in a recipe, resolved when the recipe is read. A glob pattern is a path too: nothing is looked up here."""

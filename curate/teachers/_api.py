@@ -3,7 +3,6 @@
 import json
 from abc import abstractmethod
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -15,7 +14,7 @@ from curate.calls.serving.serve import Serve
 from curate.errors import RecipeError
 from curate.keys import Operational, digest
 from curate.kinds import Ask, Teacher
-from curate.paths import RecipePath, resolve
+from curate.paths import PromptName, RecipePath
 from curate.prompts.prompt import Prompt, load
 from curate.records import Attempt, Question
 from curate.teachers.parse import Reading, attempt_of
@@ -61,7 +60,7 @@ class Api(Teacher):
         None, description="The environment variable with the key; OPENAI_API_KEY where no base_url is given."
     )
     revision: str | None = Field(None, description="A free label: change it to ask everything again.")
-    prompt: str = Field("plain", description="A name in curate/prompts/annotate, or the path of a .yaml file.")
+    prompt: PromptName = Field("plain", description="A name in curate/prompts/annotate, or the path of a .yaml file.")
     system: str | dict[str, str] | None = Field(
         None, description="A system message in the place of the prompt's own, or one by domain; '' for none."
     )
@@ -95,13 +94,6 @@ class Api(Teacher):
     price: Annotated[Price | None, Operational] = Field(
         None, description="What it costs; by default what curate/calls/prices.yaml says of the model at this host."
     )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _prompt_path(cls, fields: Any) -> Any:
-        if isinstance(fields, dict) and str(fields.get("prompt", "")).endswith((".yaml", ".yml")):
-            return {**fields, "prompt": str(resolve(Path(str(fields["prompt"]))))}
-        return fields
 
     @model_validator(mode="after")
     def _usable(self) -> Self:

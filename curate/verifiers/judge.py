@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 from curate.errors import InputError, RecipeError
 from curate.keys import Operational, digest
 from curate.kinds import Ask, Example, Teacher, Verifier
-from curate.paths import resolve
+from curate.paths import PromptName
 from curate.plug import Plug
 from curate.records import Answer, Attempt, Choice, Question, Reason, Reference, Truth, Verdict, VerdictOutcome
 from curate.verifiers.extract import boxed, final_answer, solution_part
@@ -68,7 +68,7 @@ class Judge(Verifier):
     model: Annotated[Teacher, Plug("curate.teachers")] | None = Field(
         None, description="The model that judges; by default the recipe's `judge:`."
     )
-    prompt: Annotated[str, Operational()] = Field(
+    prompt: Annotated[PromptName, Operational()] = Field(
         "equivalence", description="A name in curate/prompts/judge, or the path of a .yaml file; its text is keyed."
     )
     question: bool = Field(True, description="Show the question.")
@@ -84,13 +84,6 @@ class Judge(Verifier):
     reply_form: ReplyForm = Field(
         "auto", description="response_format: a JSON schema, a JSON object, none (text), or the first that is taken."
     )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _prompt_path(cls, fields: Any) -> Any:
-        if isinstance(fields, dict) and str(fields.get("prompt", "")).endswith((".yaml", ".yml")):
-            return {**fields, "prompt": str(resolve(Path(str(fields["prompt"]))))}
-        return fields
 
     @model_validator(mode="after")
     def _usable(self) -> Self:

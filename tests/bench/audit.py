@@ -16,6 +16,7 @@ import threading
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from tests.audit_faults import make, misjudged, write
 from tests.bench.soak import watch
@@ -45,20 +46,12 @@ def main() -> None:
         str(out),
     ]
     command += ["--workers", str(args.workers)] if args.workers else []
-    began = time.monotonic()
-    process = subprocess.Popen([*command, "--json"], stdout=subprocess.PIPE)
-    peak, stop = {"main": 0, "tree": 0}, threading.Event()
-    watcher = threading.Thread(target=watch, args=(process.pid, peak, stop))
-    watcher.start()
-    summary = json.loads(process.communicate()[0])
-    stop.set()
-    watcher.join()
-    wall = time.monotonic() - began
+    summary, code, peak, wall = watched([*command, "--json"])
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     found = [json.loads(line) for line in out.read_text("utf-8").splitlines()]
     wrong = misjudged([kind for kind, _ in rows], found)
     result = {
-        "exit": process.returncode,
+        "exit": code,
         "rows": len(found),
         "kinds": dict(sorted(Counter(kind for kind, _ in rows).items())),
         "outcomes": summary["outcomes"],
@@ -72,6 +65,19 @@ def main() -> None:
         "load": os.getloadavg()[0],
     }
     print(json.dumps(result, indent=1))
+
+
+def watched(command: list[str]) -> tuple[Any, int, dict[str, int], float]:
+    """What a command prints as JSON, its exit code, its peak memory in bytes (`main`, `tree`), its seconds."""
+    began = time.monotonic()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    peak, stop = {"main": 0, "tree": 0}, threading.Event()
+    watcher = threading.Thread(target=watch, args=(process.pid, peak, stop))
+    watcher.start()
+    summary = json.loads(process.communicate()[0])
+    stop.set()
+    watcher.join()
+    return summary, process.returncode, peak, time.monotonic() - began
 
 
 if __name__ == "__main__":
