@@ -5,7 +5,7 @@ Unless said otherwise each is a script: it gets "3 4\n" and should print "7\n".
 
 from dataclasses import dataclass
 
-from sandbox import Assert, Call, Case, Stdin
+from sandbox import Assert, Call, Case, Limits, Stdin
 
 ADD = Stdin(input="3 4\n", expected="7\n")
 CALL = Call(args=[3, 4], expected=7)
@@ -15,7 +15,10 @@ LOOP = Assert(code="for a in [3]:\n    assert add(a, 4) == 7")  # runs inside as
 
 @dataclass(frozen=True)
 class Attack:
-    """A program, its tests, and the reasons that are right for it (`ok` where it does its job besides)."""
+    """A program, its tests, and the reasons that are right for it (`ok` where it does its job besides).
+
+    `cpu_s` is what an endless one may take; one that ends has the time that it needs on a slow machine, and more.
+    """
 
     name: str
     reasons: str
@@ -23,6 +26,12 @@ class Attack:
     case: Case = ADD
     cpu_s: float = 0.3
     more: tuple[Case, ...] = ()
+
+    def limits(self) -> Limits:
+        """The limits that it is run under: short only where time is what ends it."""
+        endless = "time_limit" in self.reasons
+        seconds = self.cpu_s if endless else max(2.0, 2 * self.cpu_s)
+        return Limits(cpu_s=seconds, wall_s=1.0 if endless else seconds, memory_mb=256, output_mb=8, processes=32)
 
 
 ATTACKS = [
