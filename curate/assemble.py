@@ -3,20 +3,29 @@
 The same recipe, sources and replies give the same bytes: nothing measured goes in, and the order is that of ingest.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from curate.labels import Kept
 from curate.progress import Bar
+from curate.publish import rl
 from curate.publish.writer import DatasetWriter, Published
 from curate.questions import QuestionTable, questions_of
 from curate.records import Question
 from curate.resources import Resources
 from curate.run import Run
 from curate.solve import Decided, Solved, Work, decide
+
+if TYPE_CHECKING:
+    from curate.flow import Flow
 
 _ATTEMPTS = 256  # held at a time: one batch of ledger reads
 
@@ -31,6 +40,7 @@ class Selection:
     kept: Kept
     counted: "Samples"
     selected: "Samples"
+    said: Mapping[str, str] = field(default_factory=dict)  # by attempt: evidence of selectors that is published, JSON
 
 
 class Samples:
@@ -79,7 +89,7 @@ def publish_dataset(
             for row, (question, one) in enumerate(solved):
                 counted, selected = selection.counted.of(question.seq), selection.selected.of(question.seq)
                 rows += [
-                    _published(row, question, this, this.attempt.sample in selected)
+                    _published(row, question, this, this.attempt.sample in selected, selection.said)
                     for this in one.decided
                     if this.attempt.sample in counted
                 ]
@@ -90,11 +100,55 @@ def publish_dataset(
         return dict(writer.finish().rows)
 
 
-def _published(row: int, question: Question, decided: Decided, selected: bool) -> Published:
+def publish_rl(run: Run, flow: "Flow", selection: Selection, attempts: pa.Table) -> rl.Exported | None:
+    """Write `rl/`, the questions that have a selected attempt, for RL trainers; None where the recipe asks for none.
+
+    An older export goes: it would be of another dataset.
+    """
+    folder = run.folder / "rl"
+    if not flow.publish.rl:
+        shutil.rmtree(folder, ignore_errors=True)
+        return None
+    outcomes, router = Outcomes(attempts), flow.router()
+    groups = map(selection.kept.only, QuestionTable(run.questions).groups())
+    chosen = rl.selected_questions(groups, lambda seq: bool(selection.selected.of(seq)), outcomes.of)
+    return rl.export(
+        folder,
+        flow.publish.rl,
+        chosen,
+        lambda question: rl.scored_by(router.chain(question.domain, question.truth.type), question),
+    )
+
+
+class Outcomes:
+    """How many attempts at each question were decided and how many passed, in an ordered table of attempts."""
+
+    def __init__(self, attempts: pa.Table) -> None:
+        self._seqs = attempts.column("seq").to_numpy()
+        words = attempts.column("outcome").cast(pa.string())
+        self._decided = _before(pc.not_equal(words, "error"))
+        self._passed = _before(pc.equal(words, "pass"))
+
+    def of(self, seq: int) -> rl.Seen:
+        """Of the question at `seq`; trouble of ours counts nowhere."""
+        low, high = np.searchsorted(self._seqs, [seq, seq + 1])
+        return rl.Seen(int(self._decided[high] - self._decided[low]), int(self._passed[high] - self._passed[low]))
+
+
+def _before(mask: pa.ChunkedArray) -> npt.NDArray[np.int64]:
+    """How many are true before each row, and before the end."""
+    counts: npt.NDArray[np.int64] = np.concatenate([[0], np.cumsum(mask.to_numpy().astype(np.int64))])
+    return counts
+
+
+def _published(row: int, question: Question, decided: Decided, selected: bool, said: Mapping[str, str]) -> Published:
+    verdict = decided.verdict
+    if selected and decided.attempt.id in said:
+        verdict = verdict.model_copy(update={"evidence": {**verdict.evidence, **json.loads(said[decided.attempt.id])}})
     return Published(
         row=row,
         attempt=decided.attempt,
-        verdict=decided.verdict,
+        verdict=verdict,
         selected=selected,
         verdict_key=decided.verdict_key,
         source_revision=question.meta.get("revision"),

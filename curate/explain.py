@@ -1,5 +1,6 @@
 """Explain: one question with all that a run knows of it, from its source to the selection."""
 
+import json
 import re
 from typing import Any
 
@@ -94,13 +95,17 @@ def _labels(run: Run, question: Question) -> list[dict[str, Any]]:
     found = []
     for path in sorted(run.labels.glob("[0-9]*-*.parquet")):
         rows = pq.read_table(path, filters=[("seq", "=", question.seq)]).to_pylist()
-        found += [{"stage": path.stem, **row} for row in rows]
+        found += [{"stage": path.stem, **row, "scores": dict(row.get("scores") or ())} for row in rows]
     return found
+
+
+def _opinion(row: dict[str, Any]) -> dict[str, Any]:
+    return {"kept": row["kept"], "reason": row["reason"], "evidence": json.loads(row["evidence"])}
 
 
 def _selected(run: Run, attempt_id: str) -> list[dict[str, Any]]:
     found = []
     for path in sorted(run.labels.glob("select-*.parquet")):
         rows = pq.read_table(path, filters=[("attempt_id", "=", attempt_id)]).to_pylist()
-        found += [{"stage": path.stem, "kept": row["kept"], "reason": row["reason"]} for row in rows]
+        found += [{"stage": path.stem, **_opinion(row)} for row in rows]
     return found

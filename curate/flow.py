@@ -17,6 +17,8 @@ from curate.errors import RecipeError
 from curate.isolation import SandboxBlock
 from curate.kinds import Gate, Label, Selector, Source, Teacher
 from curate.lengths import KEEP, OnLength
+from curate.measures.names import problem
+from curate.measures.tokens import Measure
 from curate.paths import RecipePath
 from curate.plug import Plug
 from curate.publish.publish import Publish
@@ -54,7 +56,10 @@ class Annotate(_Block):
     def _can_continue(self) -> Self:
         for teacher in self.teacher:
             if self.on_length.action == "continue" and not teacher.can_continue():
-                raise ValueError(f"on_length: {teacher.name()} has no way to go on with an answer that was cut")
+                raise ValueError(
+                    f"on_length: {teacher.name()} has no way to go on with an answer that was cut; a teacher of kind "
+                    "openai says how its server does with `continues: final_message` or `continues: prefix`"
+                )
             larger, cap = self.on_length.max_tokens, self.max_tokens or getattr(teacher, "max_tokens", None)
             if larger is not None and cap is not None and larger <= cap:
                 raise ValueError(f"on_length: a retry under {larger} tokens is none: {teacher.name()} may use {cap}")
@@ -105,6 +110,7 @@ class Flow(_Block):
     )
     calibrate: Calibrate = Calibrate()
     select: tuple[Annotated[Selector, Plug("curate.select")], ...] = (Verified(),)
+    measure: Measure = Measure()
     publish: Publish = Publish()
     budget: BudgetBlock = BudgetBlock()
     sandbox: SandboxBlock = SandboxBlock()
@@ -118,6 +124,37 @@ class Flow(_Block):
             raise PydanticCustomError("judge_missing", "{what}", {"what": error.what}) from error
         if self.judge is None and self.calibrate.sample:
             raise PydanticCustomError("judge_missing", "calibrate asks a judge, but the recipe has no `judge:`")
+        return self
+
+    @model_validator(mode="after")
+    def _scores_have_names(self) -> Self:
+        given: set[str] = set()
+        for stage in self.clean:
+            lacking = [] if isinstance(stage, Gate) else [name for name in stage.wants() if name not in given]
+            if lacking:
+                known = f"; given are: {', '.join(sorted(given))}" if given else ""
+                raise ValueError(f"clean: no stage before {stage.kind()} gives the score {lacking[0]}{known}")
+            twice = [name for name in stage.gives() if name in given]
+            if twice:
+                raise ValueError(f"clean: two stages give the score {twice[0]}: rename one of them with `score:`")
+            given |= set(stage.gives())
+        return self
+
+    def stages(self) -> tuple[Label | Gate, ...]:
+        """The cleaning stages, with what other blocks of the recipe say of them."""
+        router = self.router()
+        return tuple(stage.within(router) if isinstance(stage, Gate) else stage for stage in self.clean)
+
+    def models(self) -> tuple[Teacher, ...]:
+        """Every model that a run may ask: teachers, judges, and those of cleaning stages."""
+        gates = (model for stage in self.stages() if isinstance(stage, Gate) for model in stage.models())
+        return (*self.annotate.teacher, *self.router().judges(), *gates)
+
+    @model_validator(mode="after")
+    def _selectors_read_columns(self) -> Self:
+        wrong = problem(self.select, self.clean)
+        if wrong is not None:
+            raise PydanticCustomError("select_column", "{what}", {"what": wrong})
         return self
 
     def work(self) -> Work:

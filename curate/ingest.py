@@ -27,6 +27,17 @@ _NOTE = "ingest.json"
 _FUNCTION = re.compile(r'"(fn_name|entry_point)"\s*:\s*"([A-Za-z_]\w*)"')
 
 
+class Recorded(Record):
+    """The rows of a subset, read and kept, here and in the reference."""
+
+    source: str
+    subset: str
+    read: int
+    kept: int
+    reference_read: int
+    reference_kept: int
+
+
 class Ingested(Record):
     """What ingest did: stored beside the table, and the head of every report."""
 
@@ -37,6 +48,7 @@ class Ingested(Record):
     dropped: int
     reasons: dict[str, int] = Field(default_factory=dict)
     sources: dict[str, int] = Field(default_factory=dict)  # questions by source
+    recorded: list[Recorded] = Field(default_factory=list)  # beside what a reference recorded
     kinds: list[tuple[str, str]] = Field(default_factory=list)  # the (domain, truth type) pairs that occur
     reused: bool = False
 
@@ -62,12 +74,16 @@ def ingest(run: Run, sources: Sequence[Source], limit: int | None, progress: Pro
         return known.model_copy(update={"reused": True})
     partial = fresh_folder(run.questions)
     counts: dict[str, Counter[Any]] = {"sources": Counter(), "reasons": Counter(), "kinds": Counter()}
+    recorded: list[Recorded] = []
     content = ""  # chained over every row: what stands in the table, whether or not a source can tell beforehand
     rows = dropped = 0
     writer, drops = QuestionWriter(partial), DropWriter(partial / "drops.parquet")
     with progress.stage("ingest", None) as bar:
         for source, revision in zip(sources, prints, strict=True):
+            subsets, of = Counter[Any](), source.recorded()
             for item in islice(source.read(), limit):
+                if (subset := _subset(item)) in of:  # of others there may be millions
+                    subsets[subset, isinstance(item, Question)] += 1
                 placed = _placed(item, rows, revision)
                 rows += 1
                 content = digest(content, placed.id, placed.source_id if isinstance(placed, Question) else None)
@@ -82,6 +98,7 @@ def ingest(run: Run, sources: Sequence[Source], limit: int | None, progress: Pro
                 bar.advance()
                 del item, placed  # a row may hold 200 MB: it must be gone before it is written and the next one read
                 writer.cut()
+            recorded += _recorded(source, subsets)
     writer.close()
     drops.close()
     done = Ingested(
@@ -92,11 +109,31 @@ def ingest(run: Run, sources: Sequence[Source], limit: int | None, progress: Pro
         dropped=dropped,
         reasons=dict(sorted(counts["reasons"].items())),
         sources=dict(sorted(counts["sources"].items())),
+        recorded=recorded,
         kinds=sorted(counts["kinds"]),
     )
     (partial / _NOTE).write_text(json.dumps(done.model_dump(exclude={"reused"}), indent=1), "utf-8")
     replace_folder(partial, run.questions)
     return done
+
+
+def _subset(item: Question | Drop) -> str:
+    return str((item.meta if isinstance(item, Question) else item.evidence).get("subset"))
+
+
+def _recorded(source: Source, subsets: Counter[Any]) -> list[Recorded]:
+    """What was read and kept of the subsets that a reference has figures of."""
+    return [
+        Recorded(
+            source=source.kind(),
+            subset=name,
+            read=subsets[name, True] + subsets[name, False],
+            kept=subsets[name, True],
+            reference_read=read,
+            reference_kept=kept,
+        )
+        for name, (read, kept) in source.recorded().items()
+    ]
 
 
 def _placed(item: Question | Drop, seq: int, revision: str | None) -> Question | Drop:

@@ -170,6 +170,8 @@ class Journal:
             self._write.close()
 
     def _query(self, sql: str, kind: str, keys: Sequence[str]) -> list[tuple[bytes, str, bytes]]:
+        if self._write is not None and not self.rows:  # a young one of our own: the usual case of a run that goes on
+            return []
         with self._lock:
             return self._read.execute(sql, (kind, *map(bytes.fromhex, keys))).fetchall()
 

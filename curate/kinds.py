@@ -5,8 +5,10 @@ knows files of the run, engines, ranks or retries: the engine owns those.
 """
 
 from abc import abstractmethod
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, Self
+
+from pydantic import Field
 
 from curate.keys import Operational, digest
 from curate.plug import Kind
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
 
     from curate.calls.model import Call, Reply
     from curate.resources import Resources
+    from curate.verifiers.router import Router
+
+
+SCIENCE = frozenset({"physics", "chemistry", "biology"})  # domains that `science` in a recipe also covers
 
 
 class Source(Kind):
@@ -34,17 +40,29 @@ class Source(Kind):
     def fingerprint(self) -> str | None:
         """A hash of the content that `read` would yield; None where only reading it can tell."""
 
+    def recorded(self) -> dict[str, tuple[int, int]]:
+        """What a reference recorded of this source under the same filters: rows read and kept, by `subset`.
+
+        Questions say theirs in `meta`, Drops in `evidence`.
+        """
+        return {}
+
     def rehearsal(self) -> "Source":
         """The same source over the small sample shipped with it, for `--dry-run`; no network, no large file."""
         return self
 
 
 class Opinion(NamedTuple):
-    """What a label stage says of one row. `reason` is set exactly when the row is not kept (or `UNEXAMINED`)."""
+    """What a label stage says of one row. `reason` is set exactly when the row is not kept (or `UNEXAMINED`).
+
+    `scores` are measured amounts under the names that the stage's `gives` promises: stages behind it, and selectors,
+    read them as columns. A name that is left out says nothing of the row.
+    """
 
     kept: bool
     reason: str | None = None
     evidence: dict[str, Any] = {}  # noqa: RUF012 - never mutated
+    scores: dict[str, float] = {}  # noqa: RUF012 - never mutated
 
 
 class Label(Kind):
@@ -56,9 +74,37 @@ class Label(Kind):
     columns: ClassVar[tuple[str, ...]] = ("id", "problem", "domain", "source")
     whole: ClassVar[bool] = False  # True: one call with every row; False: calls with batches of any size
 
+    def gives(self) -> tuple[str, ...]:
+        """The names of the scores in its opinions."""
+        return ()
+
+    def wants(self) -> tuple[str, ...]:
+        """The names of scores of earlier stages that it reads: columns of float64, null where there is none."""
+        return ()
+
+    def rehearsal(self) -> Self:
+        """The same stage for `--dry-run`, which must not ask the network for anything."""
+        return self
+
+    def relabelling(self, spec: dict[str, Any], labels: "pa.Table") -> "Callable[[pa.Table], list[Opinion]] | None":
+        """What gives opinions on the same rows from `labels` (seq, evidence), which this kind gave under `spec`.
+
+        None where they say too little: everything is labelled anew. Only asked of a kind that is `whole`.
+        """
+        return None
+
     @abstractmethod
     def label(self, rows: "pa.Table") -> list[Opinion]:
         """One opinion per row, in order. Pure: the same rows give the same opinions."""
+
+    def prepared(
+        self, groups: "Callable[[], Iterator[pa.Table]]", say: "Callable[[str], None]"
+    ) -> "Callable[[pa.Table], list[Opinion]]":
+        """What labels each batch; a stage that must go through all rows first does so here, batch by batch.
+
+        Unlike with `whole`, the rows are never in memory together. `say` tells the user a line.
+        """
+        return self.label
 
 
 UNEXAMINED = "unexamined"  # the reason of a row that is kept because of trouble of ours
@@ -74,7 +120,32 @@ class Gate(Kind):
     Its opinions are stored in the ledger under `reads`, so nothing is examined twice, whatever kills a run.
     """
 
-    needs: ClassVar[frozenset[str]] = frozenset()  # of `sandbox`, `workers`: opened only when needed
+    # Of `sandbox`, `workers`, `calls`: opened only when needed.
+    needs: ClassVar[frozenset[str]] = frozenset()
+
+    def gives(self) -> tuple[str, ...]:
+        """The names of the scores in its opinions."""
+        return ()
+
+    def within(self, router: "Router") -> Self:
+        """The same gate, told how the recipe verifies answers; by default that is nothing to it."""
+        return self
+
+    def rehearsed(self, model: "Teacher") -> Self:
+        """The same gate for `--dry-run`, with a made-up model where it asks one."""
+        return self
+
+    def handles(self, rows: Iterable[tuple[str, str]]) -> frozenset[str]:
+        """What examining questions of these (domain, truth type) pairs needs open."""
+        return self.needs
+
+    def models(self) -> tuple["Teacher", ...]:
+        """The models that it asks itself; those of judges are the router's."""
+        return ()
+
+    def requests(self, question: Question, resources: "Resources") -> "list[Call]":
+        """What examining a question asks its models, as far as that is known before any reply: for `plan`."""
+        return []
 
     @abstractmethod
     def reads(self, question: Question) -> Any | None:
@@ -88,12 +159,23 @@ class Gate(Kind):
 class Selector(Kind):
     """Chooses which attempts become rows; sees label columns only, never texts.
 
-    Columns: seq, sample, question_id, attempt_id, domain, source, outcome, reason, finish_reason.
+    The table always has seq, sample, question_id, attempt_id, domain, source, teacher, outcome, reason, finish_reason,
+    chars and output_tokens; every other column is measured because `reads` names it (`curate.measures.names`).
     """
 
+    published: ClassVar[bool] = False  # True: its evidence on a row it keeps is published with that row
+
+    def reads(self) -> frozenset[str]:
+        """The names of the columns that `select` reads."""
+        return frozenset()
+
+    def fits(self, types: Mapping[str, str]) -> None:
+        """Raise ValueError where a column has another type (number, text, truth; any: not known) than it takes."""
+        return
+
     @abstractmethod
-    def select(self, attempts: "pa.Table") -> list[Opinion]:
-        """One opinion per attempt, in order."""
+    def select(self, attempts: "pa.Table") -> Sequence[Opinion]:
+        """One opinion per attempt, in order: a list, or for millions of rows `curate.select.choices.Choices`."""
 
 
 class Ask(NamedTuple):
@@ -116,6 +198,15 @@ class Teacher(Kind):
 
     billed: ClassVar[bool] = True  # False: answers cost nothing and are simply read again
     concurrency: Annotated[int, Operational()] = 64
+    domains: Annotated[tuple[str, ...], Operational()] = Field(
+        (),
+        description="Asked for questions of these domains alone (`science`: physics, chemistry, biology too); else all.",
+    )
+
+    def asks(self, question: Question) -> bool:
+        """Whether this teacher is asked this question at all."""
+        named, domain = self.domains, question.domain
+        return not named or domain in named or ("science" in named and domain in SCIENCE)
 
     @abstractmethod
     def name(self) -> str:

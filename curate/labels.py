@@ -1,14 +1,17 @@
 """Label tables: what each cleaning stage thought of each question it saw, and which questions are still kept.
 
-A stage never rewrites rows. Its table (`labels/<n>-<kind>.parquet`: seq, kept, reason, evidence) is kept while the
-stage and everything before it are unchanged.
+A stage never rewrites rows. Its table (`labels/<n>-<kind>.parquet`: seq, kept, reason, evidence, scores) is kept while
+the stage and everything before it are unchanged.
 """
 
+import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +26,7 @@ from curate.questions import QuestionTable
 from curate.records import Drop, Record
 from curate.run import Run
 
-_KEY = b"veristill.key"
+_KEY, _MADE = b"veristill.key", b"veristill.made"  # of a table: its stage key; by which stage, of which input
 _SCHEMA = pa.schema(
     [
         pa.field("seq", pa.int64()),
@@ -31,8 +34,10 @@ _SCHEMA = pa.schema(
         pa.field("kept", pa.bool_()),
         pa.field("reason", pa.string()),
         pa.field("evidence", pa.string()),
+        pa.field("scores", pa.map_(pa.string(), pa.float64())),
     ]
 )
+Scores = dict[str, npt.NDArray[np.float64]]  # by name: a value for each `seq`, NaN where no stage gave one
 
 
 class Labelled(Record):
@@ -79,7 +84,7 @@ class Cleaning:
         self.table = QuestionTable(run.questions)
         self.kept = Kept(rows)
         self.counts: list[Labelled] = []
-        self._folder = run.labels
+        self._run, self._folder, self._rows = run, run.labels, rows
         self._stages = stages
         self._input = input_key
         for group in self.table.groups(["seq"]):
@@ -114,18 +119,37 @@ class Cleaning:
         """Write its labels: give each group of rows (with `seq` and `id`) and their opinions, in order."""
         self._folder.mkdir(exist_ok=True)
         partial = self._path.with_name(f".{self._path.name}.tmp")
-        schema = _SCHEMA.with_metadata({_KEY: self._key.encode()})
+        made = json.dumps([self._stages[len(self.counts)].spec(), self._input])
+        schema = _SCHEMA.with_metadata({_KEY: self._key.encode(), _MADE: made.encode()})
         with pq.ParquetWriter(partial, schema, compression="zstd") as writer:
             yield lambda group, opinions: writer.write_table(_table(group, opinions, schema))
         partial.replace(self._path)
 
+    def earlier(self) -> tuple[dict[str, Any], pa.Table] | None:
+        """The labels that this stage gave the same rows under other options, with its spec then; None without any."""
+        if not self._path.exists():
+            return None
+        made = (pq.read_schema(self._path).metadata or {}).get(_MADE)
+        if made is None:
+            return None
+        spec, given = json.loads(made)
+        return (spec, pq.read_table(self._path, columns=["seq", "evidence"])) if given == self._input else None
+
     def apply(self, *, reused: bool) -> None:
         """Take over the labels of this stage; the turn is the next one's."""
-        stage, key = self.stage, self._key
-        done, dropped = _apply(self._path, self.name, self.kept, reused)
+        stage, key, path = self.stage, self._key, self._path
+        done, dropped = _apply(path, self.name, self.kept, reused)
         self.counts.append(done)
-        # What a gate says may change although nothing that decides it does: trouble of ours is tried again.
-        self._input = digest("gate", key, dropped) if isinstance(stage, Gate) else key
+        if isinstance(stage, Gate):
+            # What a gate says may change although nothing that decides it does: trouble of ours is tried again.
+            given = [_mark(values) for _, values in sorted(_scores(path, stage.gives(), self._rows).items())]
+            key = digest("gate", key, dropped, *given)
+        self._input = key
+
+    def scores(self, names: Sequence[str]) -> Scores:
+        """The scores of these names that the stages before this one gave; all NaN where none of them does."""
+        none = np.full(self._rows, np.nan)
+        return dict.fromkeys(names, none) | scores(self._run, self._stages[: len(self.counts)], self._rows, names)
 
     def sweep(self) -> None:
         """Remove the labels of stages that are no longer there."""
@@ -182,16 +206,29 @@ def label_drops(run: Run, stages: Sequence[Stage]) -> Iterator[Drop]:
 def label(cleaning: Cleaning, stage: Label, progress: Progress) -> None:
     """Have a pure stage label every question that is still kept."""
     columns = list(dict.fromkeys(["seq", "id", *stage.columns]))
-    groups: Iterator[pa.Table] = map(cleaning.kept.only, cleaning.table.groups(columns))
-    if stage.whole:
-        groups = iter([pa.concat_tables(list(groups))])
+    given = cleaning.scores(wants) if (wants := stage.wants()) else {}
+
+    def groups() -> Iterator[pa.Table]:
+        kept = map(cleaning.kept.only, cleaning.table.groups(columns))
+        return map(partial(_with_scores, given), kept) if given else kept
+
+    whole = [pa.concat_tables(list(groups()))] if stage.whole else None
     with progress.stage(cleaning.name, len(cleaning.kept)) as bar, cleaning.writing() as write:
-        for group in groups:
-            opinions = stage.label(group)
+        earlier = cleaning.earlier() if stage.whole else None
+        opinions_of = (stage.relabelling(*earlier) if earlier else None) or stage.prepared(groups, progress.say)
+        for group in whole or groups():
+            opinions = opinions_of(group)
             if len(opinions) != group.num_rows:
                 raise TypeError(f"{stage.kind()} gave {len(opinions)} opinions on {group.num_rows} rows")
             write(group, opinions)
             bar.advance(group.num_rows)
+
+
+def _with_scores(given: Scores, group: pa.Table) -> pa.Table:
+    seqs = group.column("seq").to_numpy()
+    for name, values in given.items():
+        group = group.append_column(name, pa.array(values[seqs], from_pandas=True))  # NaN becomes null
+    return group
 
 
 def _table(group: pa.Table, opinions: list[Opinion], schema: pa.Schema) -> pa.Table:
@@ -202,9 +239,38 @@ def _table(group: pa.Table, opinions: list[Opinion], schema: pa.Schema) -> pa.Ta
             pa.array([one.kept for one in opinions], pa.bool_()),
             pa.array([one.reason for one in opinions], pa.string()),
             pa.array([json.dumps(one.evidence, ensure_ascii=False, sort_keys=True) for one in opinions], pa.string()),
+            pa.array([sorted(one.scores.items()) if one.scores else None for one in opinions], _SCHEMA[-1].type),
         ],
         schema=schema,
     )
+
+
+def scores(run: Run, stages: Sequence[Stage], rows: int, names: Iterable[str] | None = None) -> Scores:
+    """The scores that labelled stages gave, of `rows` rows read: all of them, or those of these names.
+
+    Memory: 8 bytes a row and name. Tables of stages that give none are not read.
+    """
+    wanted = None if names is None else set(names)
+    found: Scores = {}
+    for number, stage in enumerate(stages):
+        mine = [name for name in stage.gives() if wanted is None or name in wanted]
+        path = run.labels / f"{_name(number, stage)}.parquet"
+        if mine and path.exists():
+            found |= _scores(path, mine, rows)
+    return found
+
+
+def _scores(path: Path, names: Sequence[str], rows: int) -> Scores:
+    found = {name: np.full(rows, np.nan) for name in names}
+    with pq.ParquetFile(path) as file:
+        if "scores" not in file.schema_arrow.names:  # written before there were any
+            return found
+        for batch in file.iter_batches(columns=["seq", "scores"]):
+            seqs = batch.column("seq").to_numpy()
+            for name, values in found.items():
+                column = pc.map_lookup(batch.column("scores"), name, "first")
+                values[seqs] = column.to_numpy(zero_copy_only=False)
+    return found
 
 
 def _apply(path: Path, name: str, kept: Kept, reused: bool) -> tuple[Labelled, list[int]]:
@@ -228,6 +294,10 @@ def _apply(path: Path, name: str, kept: Kept, reused: bool) -> tuple[Labelled, l
         reused=reused,
     )
     return done, left
+
+
+def _mark(values: npt.NDArray[np.float64]) -> str:
+    return hashlib.sha256(values.tobytes()).hexdigest()[:32]
 
 
 def _counts(path: Path) -> tuple[int, int]:

@@ -27,7 +27,7 @@ from curate.segments import sync
 
 __all__ = ["Entry", "Ledger"]
 
-KINDS = ("sent", "reply", "paid", "batch", "verdict", "opinion", "trouble")
+KINDS = ("sent", "reply", "paid", "batch", "verdict", "opinion", "measure", "trouble")
 _FORMAT = 1
 
 

@@ -4,7 +4,7 @@ Nothing is paid for again unless the recipe says so, and then once: what was ask
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -63,29 +63,46 @@ async def answer(teacher: Teacher, call: Call, rule: OnLength, calls: "Calls") -
     return reply
 
 
-def known_replies(asked: Sequence[tuple[Teacher, Call]], rule: OnLength, calls: "Calls") -> dict[str, Reply]:
-    """The same from what the ledger holds, by the key of each call; what `answer` would still ask for is left out."""
-    found = calls.lookup([call for _, call in asked])
+class Stored(NamedTuple):
+    """What the ledger holds of one answer: the replies that it took, and what they come to together."""
+
+    replies: tuple[Reply, ...]
+    reply: Reply | None  # None: the rule asks for more than is there
+
+
+def stored_answers(asked: Sequence[tuple[Teacher, Call]], rule: OnLength, calls: "Calls") -> dict[str, Stored]:
+    """What the ledger holds of the same, by the key of each call."""
+    first = calls.lookup([call for _, call in asked])
+    found = {key: Stored((reply,), reply) for key, reply in first.items()}
     open_ = {call.key: (teacher, call) for teacher, call in asked}
     for turn in range(_turns(rule)):
         further: dict[str, Call] = {}
         for key, (teacher, call) in open_.items():
-            more = _further(teacher, call, found[key], rule, turn) if key in found else None
+            so_far = found[key].reply if key in found else None
+            more = None if so_far is None else _further(teacher, call, so_far, rule, turn)
             if more is not None:
                 further[key] = more
         open_ = {key: open_[key] for key in further}
         came = calls.lookup(list(further.values()))
         for key, more in further.items():
-            reply = came.get(more.key)
-            if reply is None:
-                del found[key], open_[key]
-            elif reply.status == "failed":
-                found[key] = reply
-            elif rule.action == "retry_larger":
-                found[key] = _instead(found[key], reply)
-            else:
-                found[key] = joined(found[key], reply)
+            found[key] = _grown(found[key], came.get(more.key), rule)
     return found
+
+
+def known_replies(asked: Sequence[tuple[Teacher, Call]], rule: OnLength, calls: "Calls") -> dict[str, Reply]:
+    """What `answer` would return without asking anybody; what it would still ask for is left out."""
+    return {key: one.reply for key, one in stored_answers(asked, rule, calls).items() if one.reply is not None}
+
+
+def _grown(stored: Stored, came: Reply | None, rule: OnLength) -> Stored:
+    if came is None or stored.reply is None:
+        return Stored(stored.replies, None)
+    replies = (*stored.replies, came)
+    if came.status == "failed":
+        return Stored(replies, came)
+    if rule.action == "retry_larger":
+        return Stored(replies, _instead(stored.reply, came))
+    return Stored(replies, joined(stored.reply, came))
 
 
 def uncut(attempts: pa.Table) -> pa.Table:

@@ -3,24 +3,28 @@
 Written against one interface, `Engine`: how questions are solved is the engine's business, the order is not.
 """
 
+import asyncio
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, ExitStack
+from typing import Any, NamedTuple, Protocol
 
 import pyarrow as pa
 
-from curate.assemble import Samples, Selection, decided_now, publish_dataset
-from curate.attempts import AttemptTable, select, select_drops
+from curate.assemble import Samples, Selection, decided_now, publish_dataset, publish_rl
+from curate.attempts import AttemptTable, published_evidence, select, select_drops
+from curate.calls.counters import Counters
 from curate.calls.payments import spent_by, unanswered
 from curate.drops import read_drops, write_drops
 from curate.errors import InputError
 from curate.flow import Flow, Options
-from curate.gates import examine
+from curate.gates import DIFFICULTY, asked_by_gates, cleaning_money, examine
 from curate.ingest import Ingested, ingest, need_ingested
-from curate.kinds import Gate
-from curate.labels import Cleaning, Kept, label, label_drops
+from curate.kinds import Gate, Label
+from curate.labels import Cleaning, Kept, label, label_drops, scores
 from curate.lengths import uncut
+from curate.measures.measure import Measured, Wanted, measured
+from curate.measures.names import COLUMNS, reads_texts, wanted
 from curate.progress import Progress
 from curate.publish.hub import push
 from curate.publish.writer import DatasetWriter
@@ -28,10 +32,10 @@ from curate.pulse import Pulse
 from curate.questions import QuestionTable
 from curate.records import Drop, Question
 from curate.report import Report, SolveCounts
-from curate.resources import Resources, open_resources
+from curate.resources import Resources, open_for_gate, open_resources
 from curate.run import Run
 from curate.solve import Solved, Work
-from curate.spending import lost_in_retries, money, with_rows
+from curate.spending import lost_in_retries, money, paid_for, with_rows
 
 
 class Engine(Protocol):
@@ -43,6 +47,14 @@ class Engine(Protocol):
         """Solve every question of the row groups. Raises Stopped when it was told to stop, after draining."""
 
 
+class Prepared(NamedTuple):
+    """Questions before anything is asked: what was read, what is kept so far, and the stages that have not run."""
+
+    ingested: Ingested
+    kept: Kept
+    left: Sequence[Label | Gate]
+
+
 class Course:
     """One command's way through the stages of a flow."""
 
@@ -50,7 +62,9 @@ class Course:
         self.run, self.flow, self.options, self.engine, self.progress = run, flow, options, engine, progress
         self._clock = time.monotonic()
         self._seconds: dict[str, float] = {}
-        self._attempts = AttemptTable(run.folder)
+        self._columns = wanted(flow.select)
+        self._attempts = AttemptTable(run.folder, keyed=reads_texts(self._columns, flow.measure))
+        self._said: set[str] = set()
 
     async def follow(self) -> Report:
         """Go as far as the options say and write the reports. Raises Failed where the counts do not add up."""
@@ -69,18 +83,23 @@ class Course:
             if options.until != "ingest":
                 report = await self._answers(await self._clean(report), publishing)
             report.check()
-            this = {**report.this_run, "seconds": self._seconds}
-            report = report.model_copy(update={"this_run": this, "money": with_rows(report.money, report.publish)})
-            run.write("report.json", report.to_json() + "\n")
-            run.write("report.md", report.to_markdown())
+            report = self._write(report)
         self._push(report)
         run.event("end", **{key: value for key, value in report.this_run.items() if isinstance(value, int)})
         return report
 
-    async def prepare(self) -> tuple[Ingested, Kept]:
-        """Read and clean the questions, without a report: what `curate.plan` needs of a run."""
-        report, kept = await self._clean(Report(recipe=self.flow.name, ingest=self._ingest()))
-        return report.ingest, kept
+    def _write(self, report: Report) -> Report:
+        this = {**report.this_run, "seconds": self._seconds}
+        report = report.model_copy(update={"this_run": this, "money": with_rows(report.money, report.publish)})
+        self.run.write("report.json", report.to_json() + "\n")
+        self.run.write("report.md", report.to_markdown())
+        return report
+
+    async def prepare(self) -> "Prepared":
+        """Read the questions and clean them as far as no model is asked: what `curate.plan` needs of a run."""
+        ingested = self._ingest()
+        report, kept = await self._clean(Report(recipe=self.flow.name, ingest=ingested), free=True)
+        return Prepared(ingested, kept, self.flow.stages()[len(report.clean) :])
 
     def _ingest(self) -> Ingested:
         if self.options.partial:
@@ -89,9 +108,10 @@ class Course:
         self._lap("ingest")
         return done
 
-    async def _clean(self, report: Report) -> tuple[Report, Kept]:
+    async def _clean(self, report: Report, *, free: bool = False) -> tuple[Report, Kept]:
         ingested = report.ingest
-        cleaning = Cleaning(self.run, self.flow.clean, ingested.rows, ingested.key)
+        cleaning = Cleaning(self.run, self.flow.stages(), ingested.rows, ingested.key)
+        asked = Counters()
         while (stage := cleaning.stage) is not None:
             reused = cleaning.labelled(whole=not self.options.partial)
             if not reused:
@@ -102,20 +122,40 @@ class Course:
                         next="wait until the run is solving (`veristill status`), then publish --partial",
                     )
                 if isinstance(stage, Gate):
-                    await examine(cleaning, stage, self.run, self.flow.sandbox, self.progress)
+                    if free and stage.models():
+                        return report.model_copy(update={"clean": cleaning.counts}), cleaning.kept
+                    asked += await self._examine(cleaning, stage, report)
                 else:
                     label(cleaning, stage, self.progress)
             cleaning.apply(reused=reused)
         if not self.options.partial:
             cleaning.sweep()
         self._lap("clean")
-        return report.model_copy(update={"clean": cleaning.counts}), cleaning.kept
+        this = {**report.this_run, **asked_by_gates(asked)}
+        return report.model_copy(update={"clean": cleaning.counts, "this_run": this}), cleaning.kept
+
+    async def _examine(self, cleaning: Cleaning, stage: Gate, report: Report) -> Counters:
+        try:
+            calls = await examine(cleaning, stage, self.handles(stage, report.ingest), self.progress)
+        except Exception as why:  # boundary: whatever ended it goes on up, once it is told what was spent
+            if stage.models():
+                self._lap("clean")
+                told = {"clean": cleaning.counts, "money": cleaning_money(self.run, self.flow)}
+                self._leave(why, lambda: report.model_copy(update=told))
+            raise
+        return calls.counters
+
+    def handles(self, stage: Gate, ingested: Ingested) -> AbstractAsyncContextManager[Resources]:
+        """What a gate needs, not yet open."""
+        caps, needs = self.flow.budget.caps(self.options.max_cost_usd), stage.handles(ingested.kinds)
+        return open_for_gate(self.run, self.flow, stage, needs, caps, self.progress.say)
 
     async def _answers(self, before: tuple[Report, Kept], publishing: ExitStack) -> Report:
         report, kept = before
         if self.options.until == "clean":
-            return report
+            return report.model_copy(update={"money": cleaning_money(self.run, self.flow)})
         partial = self.options.partial
+        await asyncio.to_thread(self.flow.measure.counter)  # a tokenizer that cannot be had is told before it costs
         work = self._work(kept)
         async with open_resources(
             self.run,
@@ -128,30 +168,49 @@ class Course:
             counts = SolveCounts()
             told = self._told(resources)
             self._name_idle_chains(work, report.ingest)
-            await self._solve(kept, work, resources, counts)
+            try:
+                await self._solve(kept, work, resources, counts)
+            except Exception as why:  # boundary: whatever ended it goes on up, once it is told what was spent
+                self._leave(why, lambda: self._solved(report, counts, resources, told))
+                raise
             if resources.calls.own_servers is not None:
                 await resources.calls.own_servers.end()  # nothing is asked from here on
             self._lap("solve")
             changes = list(counts.spending.changed())
-            for line in changes:
+            for line in (one for one in changes if one not in self._said):
                 self.progress.say(line)
-            told |= {"damage": resources.ledger.damage(), **({"model_changes": changes} if changes else {})}
-            this = {**this_run(resources, counts, report), **told, "recorded_unused": self._unused(resources)}
-            report = report.model_copy(
-                update={"solve": counts.totals(), "this_run": this, **self._paid(counts, resources)}
-            )
+            told |= {"model_changes": changes} if changes else {}
+            report = self._solved(report, counts, resources, told)
+            report.this_run["recorded_unused"] = self._unused(resources)
             if self.options.until == "solve":
                 return report
             # Held until the reports are written; what was solved waits for a --partial that is publishing.
             publishing.enter_context(self.run.publishing(wait=not partial))
-            return self._publish(report, kept, work, resources)
+            attempts = await self._measured(report, work, resources)
+            return self._publish(report, kept, (work, resources), attempts)
+
+    def _solved(self, report: Report, counts: SolveCounts, resources: Resources, told: dict[str, Any]) -> Report:
+        this = {**report.this_run, **this_run(resources, counts, report), **told, "damage": resources.ledger.damage()}
+        return report.model_copy(update={"solve": counts.totals(), "this_run": this, **self._paid(counts, resources)})
+
+    def _leave(self, why: Exception, report: Callable[[], Report]) -> None:
+        """Write the report of a run that stopped while solving: what it has spent is known, and asked for."""
+        self._lap("solve")
+        what = str(getattr(why, "what", why)) or type(why).__name__
+        try:
+            self._write(report().model_copy(update={"incomplete": what}))
+        except Exception as error:  # noqa: BLE001 - boundary: a full disk; what ended the run is the news
+            self.progress.say(f"there is no report of what was spent ({error})")
+        else:
+            self.progress.say(f"what was spent so far stands in {self.run.folder / 'report.md'}")
 
     def _paid(self, counts: SolveCounts, resources: Resources) -> dict[str, Any]:
         """What was paid and to whom: told before publishing, which may fail."""
         lost = lost_in_retries(resources.ledger, self.run.name)
         spent = spent_by(resources.ledger, self.run.name).usd
+        cleaning = paid_for(resources.ledger, self.run.name, DIFFICULTY, counts.spending.keys())
         return {
-            "money": money(counts.spending.totals(), lost, counts.outcomes, spent),
+            "money": money(counts.spending.totals(), lost, counts.outcomes, spent, cleaning),
             "servers": resources.calls.servers(),
         }
 
@@ -191,6 +250,9 @@ class Course:
             def done(question: Question, solved: Solved) -> None:
                 counts.add(question, solved)
                 self._attempts.add(question, solved)
+                for line in counts.spending.just_changed():  # told while there is time to look into it
+                    self._said.add(line)
+                    self.progress.say(line)
                 verdicts = [one.verdict.outcome for one in solved.decided]
                 bar.advance(passed=verdicts.count("pass"), judged=len(verdicts))
 
@@ -203,10 +265,20 @@ class Course:
                 async with bar.beating():
                     await self.engine.solve(groups, work, resources, done)
 
-    def _publish(self, report: Report, kept: Kept, work: Work, resources: Resources) -> Report:
-        attempts = self._attempts.table()
+    async def _measured(self, report: Report, work: Work, resources: Resources) -> Measured:
+        rows, names = report.ingest.rows, self._columns
+        given = scores(self.run, self.flow.stages(), rows, [name for name in names if name not in COLUMNS])
+        what = Wanted(names, self.flow.measure, given, work, rows)
+        found = await measured(self.run, self._attempts.table(), what, resources, self.progress)
+        self._lap("measure")
+        return found
+
+    def _publish(self, report: Report, kept: Kept, solving: tuple[Work, Resources], found: Measured) -> Report:
+        attempts, (work, resources) = found.attempts, solving
         counted = uncut(attempts) if self.flow.annotate.on_length.action == "drop" else attempts
-        selected, labelled = select(self.run, attempts, self.flow.select)
+        selected, labelled = select(self.run, attempts, self.flow.select, found.tokens_by)
+        for line in (note for one in labelled for note in one.notes):
+            self.progress.say(line)
         self._lap("select")
         report = report.model_copy(update={"select": labelled})
         if counted is not attempts:  # each that is left out has its Drop from selection
@@ -220,9 +292,12 @@ class Course:
             self.run.dataset, self.flow.publish, name=self.flow.name, partial=options.partial, limit=options.limit
         )
         with self.progress.stage("publish", _parts(kept, work)) as bar:
-            rows = publish_dataset(
-                writer, self.run, Selection(kept, Samples(counted), Samples(selected)), work, resources, bar
-            )
+            said = published_evidence(self.run, self.flow.select)
+            chosen = Selection(kept, Samples(counted), Samples(selected), said)
+            rows = publish_dataset(writer, self.run, chosen, work, resources, bar)
+            exported = publish_rl(self.run, self.flow, chosen, counted)
+        if exported is not None:
+            rows |= {"rl": exported.rows, "rl_unscorable": exported.unscorable}
         write_drops(self.run.folder / "drops.parquet", self._drops())
         self._lap("publish")
         return report.model_copy(update={"publish": rows, "dataset": str(self.run.dataset)})
@@ -240,7 +315,7 @@ class Course:
 
     def _drops(self) -> Iterator[Drop]:
         yield from read_drops(self.run.questions / "drops.parquet")
-        yield from label_drops(self.run, self.flow.clean)
+        yield from label_drops(self.run, self.flow.stages())
         yield from self._attempts.drops()
         yield from select_drops(self.run)
 

@@ -258,7 +258,7 @@ class Partition:
     def _not_known(self, entries: list[Entry]) -> list[Entry]:
         # The journal refuses doubles by itself; this looks at what is sealed. Send ids are unique anyway.
         known: set[tuple[str, str, str]] = set()
-        for kind in {entry.kind for entry in entries} - {"sent", "trouble"}:
+        for kind in {entry.kind for entry in entries} - {"sent", "paid", "trouble"}:
             keys = list(self._segments.have(kind, [entry.key for entry in entries if entry.kind == kind]))
             known.update((kind, key, tag) for key, tag, _ in self._segments.get(kind, keys))
         return [entry for entry in entries if (entry.kind, entry.key, entry.tag) not in known]

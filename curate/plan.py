@@ -8,10 +8,11 @@ import math
 import tempfile
 from array import array
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -20,10 +21,13 @@ from pydantic import Field
 from curate.calls.model import Call, Reply
 from curate.engine.local import Local
 from curate.flow import Flow, Options
+from curate.foreseen import COLUMNS, foreseen, text_bytes
+from curate.gates import sample
 from curate.ingest import ingest_key, ingested
 from curate.keys import digest
 from curate.kinds import Gate, Teacher
-from curate.labels import Kept, clean
+from curate.labels import Kept, Stage, clean
+from curate.lengths import stored_answers
 from curate.order import Course
 from curate.progress import Progress
 from curate.projection import Moments, Range, Seen, TeacherPlan, project, turns_called_for
@@ -53,7 +57,7 @@ class Plan(Record):
     output_tokens: Range
     cost_usd: Range | None = Field(description="None: a price is not known.")
     judge_usd: Range | None = Field(None, description="Of `cost_usd`, what the judges take, as far as it is known.")
-    hours: Range = Field(description="Of waiting, all teachers at once.")
+    hours: Range = Field(description="Of waiting, all teachers at once, after the stages that ask a model.")
     gpu_hours: Range | None = None
     teachers: tuple[TeacherPlan, ...]
     notes: tuple[str, ...] = ()
@@ -65,7 +69,16 @@ class _Here(NamedTuple):
     run: Run
     rows: int
     kept: Kept
-    notes: list[str]
+    left: Sequence[Stage]  # cleaning stages that have not run
+
+    def notes(self) -> list[str]:
+        """What to say of them."""
+        kinds = ", ".join(stage.kind() for stage in self.left)
+        return [f"not cleaned by {kinds} yet, which may take questions away"] if kinds else []
+
+
+def _kept_groups(here: _Here, columns: Sequence[str]) -> Iterator[pa.Table]:
+    return map(here.kept.only, QuestionTable(here.run.questions).groups(columns))
 
 
 async def plan(flow: Flow, options: Options, probe: int | None = None) -> Plan:
@@ -84,17 +97,24 @@ async def plan(flow: Flow, options: Options, probe: int | None = None) -> Plan:
         _questions(run, flow, options, progress) as here,
         open_resources(run, flow, read_only=True) as resources,
     ):
-        return _planned(flow, here, resources, progress).model_copy(update={"probed": probed})
+        groups = partial(_kept_groups, here, COLUMNS)
+        gates = await foreseen(here.left, groups, resources)
+        return _planned(flow, here, resources, progress, gates).model_copy(update={"probed": probed})
 
 
 async def _probe(run: Run, flow: Flow, options: Options, count: int, progress: Progress) -> int:
     engine = Local(progress)
-    ingest, kept = await Course(run, flow, options, engine, progress).prepare()
-    drawn = _drawn(run, kept, count)
+    course = Course(run, flow, options, engine, progress)
+    ready = await course.prepare()
+    drawn = _drawn(run, ready.kept, count)
+    for stage in ready.left:
+        if isinstance(stage, Gate):
+            handles = course.handles(stage, ready.ingested)
+            await sample(stage, map(drawn.only, QuestionTable(run.questions).groups()), handles, progress)
     work = flow.work()
     work = work._replace(asking=_sparing(work.asking, count, len(drawn)))
     async with open_resources(
-        run, flow, needs=work.needs(ingest.kinds), caps=flow.budget.caps(options.max_cost_usd), say=progress.say
+        run, flow, needs=work.needs(ready.ingested.kinds), caps=flow.budget.caps(options.max_cost_usd), say=progress.say
     ) as resources:
         with progress.stage("probe", len(drawn)) as bar:
             bar.tell = Pulse(resources.calls, lambda: bar.left)
@@ -137,21 +157,16 @@ async def _questions(run: Run, flow: Flow, options: Options, progress: Progress)
     known = ingested(run)
     prints = [source.fingerprint() for source in flow.sources]
     if known is not None and known.key == ingest_key(flow.sources, prints, options.limit):
-        kept, labelled = clean(run, flow.clean, known.rows, known.key, None)
-        left = [stage.kind() for stage in flow.clean[len(labelled) :]]
-        yield _Here(run, known.rows, kept, _uncleaned(left))
+        kept, labelled = clean(run, flow.stages(), known.rows, known.key, None)
+        yield _Here(run, known.rows, kept, flow.stages()[len(labelled) :])
         return
-    gates = [stage.kind() for stage in flow.clean if isinstance(stage, Gate)]
+    gates = [stage for stage in flow.stages() if isinstance(stage, Gate)]
     pure = flow.model_copy(update={"clean": tuple(stage for stage in flow.clean if not isinstance(stage, Gate))})
     with tempfile.TemporaryDirectory(prefix="veristill-plan-") as root:
         aside = Run(Path(root), flow.name)
         with aside.writing():
-            ingest, kept = await Course(aside, pure, options, Local(progress), progress).prepare()
-        yield _Here(aside, ingest.rows, kept, _uncleaned(gates))
-
-
-def _uncleaned(stages: list[str]) -> list[str]:
-    return [f"not cleaned by {', '.join(stages)} yet, which may take questions away"] if stages else []
+            ready = await Course(aside, pure, options, Local(progress), progress).prepare()
+        yield _Here(aside, ready.ingested.rows, ready.kept, gates)
 
 
 class _Survey:
@@ -176,7 +191,7 @@ class _Survey:
             self.truths[question.domain, question.truth.type] += 1
             seen = question.untested()
             for number, teacher in enumerate(self.asking.teachers):
-                call = teacher.call(seen, 0, self._resources)
+                call = teacher.call(seen, 0, self._resources) if teacher.asks(seen) else None
                 if call is not None:
                     self._can_ask(number, self.asking.capped(call))
         if fresh:
@@ -194,35 +209,38 @@ class _Survey:
             seen.recorded += 1
             return
         seen.call = seen.call or call
-        seen.text_bytes += _text_bytes(call.body)
+        seen.text_bytes += text_bytes(call.body)
         self._asked[number].append(int(call.key[:16], 16))
 
     def _answers(self, questions: list[Question], samples: range | None) -> list[list[int]]:
         """Count the stored replies; how many each teacher gave to each question."""
         asked = [list(self.asking.requests(question, self._resources, samples)) for question in questions]
-        replies = self._resources.calls.lookup([one.call for each in asked for one in each if one.call.stored])
+        pairs = [(one.teacher, one.call) for each in asked for one in each if one.call.stored]
+        replies = stored_answers(pairs, self.asking.on_length, self._resources.calls)
         found = [[0 for _ in self.seen] for _ in questions]
         for place, each in enumerate(asked):
             for one in each:
-                reply = replies.get(one.call.key) if one.call.stored else None
-                if reply is not None and reply.status == "ok":
-                    number = one.sample // self.asking.samples
-                    found[place][number] += 1
-                    self._answered(self.seen[number], one.call.key, reply)
+                answer = replies.get(one.call.key) if one.call.stored else None
+                came = [] if answer is None else [reply for reply in answer.replies if reply.status == "ok"]
+                if came:
+                    found[place][one.number] += 1
+                    self._answered(self.seen[one.number], one.call.key, came)
         return found
 
-    def _answered(self, seen: Seen, key: str, reply: Reply) -> None:
+    def _answered(self, seen: Seen, key: str, replies: list[Reply]) -> None:
+        """Count one answer: what a cut one took when it was asked for again is paid for too."""
         if (mark := int(key[:16], 16)) in self._counted:
             return  # the same question stands twice in the sources: asked once
         self._counted.add(mark)
         seen.answered += 1
-        seen.paid += reply.cost or 0.0
-        seen.seconds.add(reply.seconds)
-        if reply.cost is not None:
-            seen.cost.add(reply.cost)
+        seen.paid += sum(reply.cost or 0.0 for reply in replies)
+        seen.seconds.add(sum(reply.seconds for reply in replies))
+        costs = [reply.cost for reply in replies if reply.cost is not None]
+        if len(costs) == len(replies):
+            seen.cost.add(sum(costs))
         for name, moments in (("input", seen.input), ("output", seen.output)):
-            if name in reply.usage:
-                moments.add(reply.usage[name])
+            if all(name in reply.usage for reply in replies):
+                moments.add(sum(reply.usage[name] for reply in replies))
 
     def _decided(self, solved: Solved, answered: list[int]) -> None:
         for one in solved.decided:
@@ -254,7 +272,7 @@ class _Survey:
         return found
 
 
-def _planned(flow: Flow, here: _Here, resources: Resources, progress: Progress) -> Plan:
+def _planned(flow: Flow, here: _Here, resources: Resources, progress: Progress, gates: tuple[TeacherPlan, ...]) -> Plan:
     survey = _Survey(flow.work(), resources)
     fresh = not resources.ledger.count("reply") and not flow.answers_from
     with progress.stage("plan", len(here.kept)) as bar:
@@ -267,9 +285,11 @@ def _planned(flow: Flow, here: _Here, resources: Resources, progress: Progress) 
     pairs = zip(survey.seen, survey.requests(), strict=True)
     teachers = tuple(project(seen, requests) for seen, requests in pairs if seen.call is not None)
     nothing = Range.exactly(0.0)
+    judging, notes = _judging(flow, survey, sum((one.requests for one in teachers), nothing))
+    waiting = max((one.hours for one in teachers), key=lambda one: one.expected, default=nothing)
+    teachers = (*gates, *teachers)
     requests = sum((one.requests for one in teachers), nothing)
     costs = [one.cost_usd for one in teachers]
-    judging, notes = _judging(flow, survey, requests)
     hours = [one.gpu_hours for one in teachers if one.gpu_hours is not None]
     made = Plan(
         recipe=flow.name,
@@ -283,11 +303,11 @@ def _planned(flow: Flow, here: _Here, resources: Resources, progress: Progress) 
         output_tokens=sum((one.output_tokens for one in teachers), nothing),
         cost_usd=None if None in costs else sum(filter(None, costs), judging),
         judge_usd=judging if judging.high else None,
-        hours=max((one.hours for one in teachers), key=lambda one: one.expected, default=nothing),
+        hours=sum((one.hours for one in gates), waiting),
         gpu_hours=sum(hours, nothing) if hours else None,
         teachers=teachers,
     )
-    return made.model_copy(update={"notes": (*here.notes, *_wasted(flow, survey), *notes, *_notes(flow, made))})
+    return made.model_copy(update={"notes": (*here.notes(), *_wasted(flow, survey), *notes, *_notes(flow, made))})
 
 
 def _judging(flow: Flow, survey: _Survey, requests: Range) -> tuple[Range, list[str]]:
@@ -319,7 +339,7 @@ def _notes(flow: Flow, made: Plan) -> Iterator[str]:
         if one.cost_usd is None:
             yield f"the price of {one.teacher} is not known: add price: {{input: USD, output: USD}} to it"
     action = flow.annotate.on_length.action
-    if action in ("retry_larger", "continue"):
+    if action in ("retry_larger", "continue") and any(one.basis.startswith("assumed") for one in made.teachers):
         yield f"answers that the cap cuts are asked for again (on_length: {action}): that is not in these figures"
     cap = flow.budget.max_cost_usd
     if cap is not None and made.cost_usd is not None and made.paid_usd + made.cost_usd.high > cap:
@@ -334,20 +354,3 @@ def _servers(teacher: Teacher) -> int:
     folder = getattr(teacher, "endpoints_folder", None)
     registered = len(list(Path(folder).glob("*.json"))) if folder is not None else 0
     return serve.copies if serve is not None else max(1, len(addresses), registered)
-
-
-def _text_bytes(body: dict[str, Any]) -> int:
-    """Bytes of the texts in a request."""
-    texts: list[Any] = [body.get(name) for name in ("messages", "prompt", "input", "instructions")]
-    size = 0
-    while texts:
-        one = texts.pop()
-        if isinstance(one, str):
-            size += len(one.encode("utf-8", "surrogatepass"))
-        elif isinstance(one, int):  # a token id
-            size += 4
-        elif isinstance(one, dict):
-            texts += [value for name, value in one.items() if name != "role"]
-        elif isinstance(one, list):
-            texts += one
-    return size

@@ -18,6 +18,8 @@ from pydantic_core import PydanticCustomError, core_schema
 from curate.errors import InputError
 from curate.keys import deciding
 
+# What a kind derives from.
+_KINDS = ("Source", "Published", "CodeSet", "Editions", "Label", "Gate", "Teacher", "Verifier", "Selector", "Api")
 # Words that users also know a kind by.
 _ALIASES = {("curate.verifiers", "tests"): "code"}
 
@@ -90,7 +92,7 @@ def _group(folder: str) -> str:
 
 def _defines_kind(text: str) -> bool:
     # A folder also holds files that serve its kinds; a kind says so by its base class, which is read, not imported.
-    return any(f"({base})" in text for base in ("Source", "Label", "Gate", "Teacher", "Verifier", "Selector", "Api"))
+    return any(f"({base})" in text for base in _KINDS)
 
 
 class Plug:

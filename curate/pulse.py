@@ -27,8 +27,9 @@ class Pulse:
         self._marks.append((now, counters.answered, counters.output_tokens))
         while len(self._marks) > 2 and now - self._marks[1][0] > _WINDOW_S:
             self._marks.popleft()
+        waits = self._calls.waits_for()
         if not counters.sent:
-            return ""
+            return "; ".join(waits)
         parts = [f"{self._calls.in_flight:,} in flight", *self._rates(now)]
         parts += self._money(counters)
         if counters.retried:
@@ -36,6 +37,7 @@ class Pulse:
             parts.append(f"retried {counters.retried:,} ({_words(classes)})")
         if counters.failed:
             parts.append(f"{counters.failed:,} failed")
+        parts += waits
         return "  ".join(parts)
 
     def _rates(self, now: float) -> list[str]:

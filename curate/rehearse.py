@@ -4,6 +4,8 @@ Nothing is asked, paid or kept: the whole flow runs for real in a throw-away roo
 """
 
 from curate.flow import Annotate, BudgetBlock, Flow, Options
+from curate.kinds import Gate, Label
+from curate.measures.tokens import Measure
 from curate.teachers.fake import Fake
 
 ROWS = 8  # a source, unless --limit says otherwise
@@ -11,19 +13,26 @@ ROWS = 8  # a source, unless --limit says otherwise
 
 def rehearsal(flow: Flow) -> Flow:
     """The flow with sample sources, fake teachers and a fake judge, never pushed, nothing to pay."""
-    fakes = tuple(Fake(seed=number) for number, _ in enumerate(flow.annotate.teacher))
+    fakes = tuple(Fake(seed=number, domains=one.domains) for number, one in enumerate(flow.annotate.teacher))
     judge = Fake(error_rate=0.0)
     return flow.model_copy(
         update={
             "sources": tuple(source.rehearsal() for source in flow.sources),
+            "clean": tuple(_rehearsed(stage, number) for number, stage in enumerate(flow.clean)),
             "annotate": _few(flow.annotate).model_copy(update={"teacher": fakes}),
             "judge": judge,
             "verify": flow.verify.rehearsed(judge),
             "publish": flow.publish.model_copy(update={"push": False}),
+            "measure": flow.measure if flow.measure.local else Measure(),
             "answers_from": (),
             "budget": BudgetBlock(),
         }
     )
+
+
+def _rehearsed(stage: Label | Gate, number: int) -> Label | Gate:
+    # Another seed than the teachers': a small model fails where it likes.
+    return stage.rehearsed(Fake(seed=1000 + number)) if isinstance(stage, Gate) else stage.rehearsal()
 
 
 def _few(annotate: Annotate) -> Annotate:

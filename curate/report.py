@@ -10,9 +10,10 @@ from typing import Any
 
 from pydantic import Field
 
+from curate.attempts import Selected, selection_lines
 from curate.calibrate import CalibrationCounts, calibration_lines
 from curate.errors import Failed
-from curate.ingest import Ingested
+from curate.ingest import Ingested, Recorded
 from curate.labels import Labelled
 from curate.records import Question, Record
 from curate.solve import Solved
@@ -97,13 +98,14 @@ class Report(Record):
     recipe: str
     partial: bool = False
     dry_run: bool = False
+    incomplete: str | None = None  # why solving stopped: counts are those of the questions that it came to
     until: str = "publish"
     limit: int | None = None  # rows read of each source, where --limit was given
     dataset: str | None = None  # the folder to load, once published
     ingest: Ingested
     clean: list[Labelled] = Field(default_factory=list)
     solve: dict[str, Any] | None = None
-    select: list[Labelled] | None = None
+    select: list[Selected] | None = None
     publish: dict[str, int] | None = None  # rows written by config
     money: dict[str, Any] = Field(default_factory=dict)  # over all commands (`curate.spending`)
     servers: dict[str, Any] = Field(default_factory=dict)  # what each came to in this command
@@ -122,7 +124,7 @@ class Report(Record):
 
     def to_json(self) -> str:
         """The text of report.json."""
-        names = ("recipe", "partial", "until", "limit", "dataset")
+        names = ("recipe", "partial", "incomplete", "until", "limit", "dataset")
         head = {name: getattr(self, name) for name in names}
         parts = {"totals": self.totals(), "money": self.money, "servers": self.servers, "this_run": self.this_run}
         return json.dumps({**head, **parts}, indent=1, ensure_ascii=False)
@@ -201,18 +203,43 @@ class Report(Record):
 
     def to_markdown(self) -> str:
         """The text of report.md."""
-        lines = [f"# {self.recipe}" + (" (partial)" if self.partial else ""), ""]
+        state = " (incomplete)" if self.incomplete else " (partial)" if self.partial else ""
+        lines = [f"# {self.recipe}{state}", ""]
+        if self.incomplete:
+            came = "The counts are of the questions that this command came to before; what was spent is whole."
+            lines += [f"It stopped: {self.incomplete}. {came}", ""]
         lines += ["| stage | in | kept | dropped | remark |", "|---|---:|---:|---:|---|"]
         for stage, seen, kept, dropped, remark in self.table():
             lines.append(f"| {stage} | {seen} | {kept} | {dropped} | {remark} |")
+        lines += _recorded(self.ingest.recorded)
         if self.solve is not None:
             lines += ["", *_by("domain", self.solve["domains"]), "", *_by("source", self.solve["sources"])]
             lines += _modules(self.solve.get("missing_modules", {}))
             lines += calibration_lines(self.solve.get("calibration", {}))
             lines += money_lines(self.money)
+        lines += selection_lines(self.select or [])
         lines += ["", "## This command", ""]
         lines += [f"- {name.replace('_', ' ')}: {value}" for name, value in self.this_run.items()]
         return "\n".join(lines) + "\n"
+
+
+def _recorded(found: list[Recorded]) -> list[str]:
+    if not found:
+        return []
+    lines = [
+        "",
+        "| subset | read | kept | share | reference read | kept | share |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for one in found:
+        ours, theirs = (one.read, one.kept), (one.reference_read, one.reference_kept)
+        cells = (f"{read:,} | {kept:,} | {_share(kept, read)}" for read, kept in (ours, theirs))
+        lines.append(f"| {one.source}: {one.subset} | {' | '.join(cells)} |")
+    return lines
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.1f} %" if whole else ""
 
 
 def _by(what: str, counts: dict[str, dict[str, int]]) -> list[str]:

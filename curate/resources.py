@@ -2,11 +2,11 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from curate.calls.budget import NO_CAPS, Budget, Caps
 from curate.calls.client import Calls
@@ -22,6 +22,7 @@ from sandbox.workers import Workers
 
 if TYPE_CHECKING:
     from curate.flow import Flow
+    from curate.kinds import Gate, Teacher
 
 
 @dataclass
@@ -58,33 +59,66 @@ async def open_resources(
     the user what servers do. Raises Prerequisite where this machine cannot isolate programs, and what the teachers'
     `open` raises.
     """
+    models = (*flow.annotate.teacher, *flow.router().judges())
     async with AsyncExitStack() as stack:
-        others = [other / "ledger" for other in flow.answers_from]
-        ledger = await stack.enter_async_context(Ledger(run.root / "ledger", read_only=read_only, also=others))
-        budget = Budget()
-        if caps != NO_CAPS:
-            budget = Budget(*caps, spent=spent_by(ledger, run.name), away=away(ledger, run.name))
-        calls = await stack.enter_async_context(Calls(ledger, budget, run=run.name))
-        if not read_only:
-            calls.own_servers = await stack.enter_async_context(Servers(run.folder / "serving", calls.stop, say))
-        resources = Resources(ledger, calls, Verdicts(ledger), read_only=read_only)
-        try:
-            if "sandbox" in needs:
-                resources.sandbox = await stack.enter_async_context(flow.sandbox.sandbox(cores()))
-            if "workers" in needs:
-                resources.workers = await stack.enter_async_context(verifier_workers())
-        except SandboxError as error:
-            raise Prerequisite(error.what, next=error.next) from error
-        models = (*flow.annotate.teacher, *flow.router().judges())
-        for teacher in models:
-            await teacher.open(resources)
-        prices = [getattr(teacher, "price", None) for teacher in models]
-        if caps.max_gpu_hours is not None and not any(price is not None and price.gpus for price in prices):
-            raise InputError(
-                "budget.max_gpu_hours is set, but no model says how many GPUs it runs on",
-                next="add price: {gpu_hour: USD, gpus: N} to it, or remove max_gpu_hours",
-            )
-        yield resources
+        yield await _open(stack, run, flow, _Wanted(needs, models, caps, read_only, say))
+
+
+@asynccontextmanager
+async def open_for_gate(
+    run: Run, flow: "Flow", gate: "Gate", needs: frozenset[str], caps: Caps, say: Callable[[str], None]
+) -> AsyncIterator[Resources]:
+    """Open what a gate of a run needs (`sandbox`, `workers`, `calls`); with `calls` also its models, under `caps`.
+
+    Raises as `open_resources` does.
+    """
+    models, caps = (gate.models(), caps) if "calls" in needs else ((), NO_CAPS)
+    async with AsyncExitStack() as stack:
+        yield await _open(stack, run, flow, _Wanted(needs, models, caps, False, say))
+
+
+class _Wanted(NamedTuple):
+    needs: Iterable[str]
+    models: Sequence["Teacher"]
+    caps: Caps
+    read_only: bool
+    say: Callable[[str], None]
+
+
+async def _open(stack: AsyncExitStack, run: Run, flow: "Flow", wanted: _Wanted) -> Resources:
+    caps, read_only = wanted.caps, wanted.read_only
+    others = [other / "ledger" for other in flow.answers_from]
+    ledger = await stack.enter_async_context(Ledger(run.root / "ledger", read_only=read_only, also=others))
+    budget = Budget()
+    if caps != NO_CAPS:
+        budget = Budget(*caps, spent=spent_by(ledger, run.name), away=away(ledger, run.name))
+    calls = await stack.enter_async_context(Calls(ledger, budget, run=run.name))
+    if not read_only:
+        servers = Servers(run.folder / "serving", calls.stop, wanted.say)
+        calls.own_servers = await stack.enter_async_context(servers)
+    resources = Resources(ledger, calls, Verdicts(ledger), read_only=read_only)
+    try:
+        if "sandbox" in wanted.needs:
+            resources.sandbox = await stack.enter_async_context(flow.sandbox.sandbox(cores()))
+        if "workers" in wanted.needs:
+            resources.workers = await stack.enter_async_context(verifier_workers())
+    except SandboxError as error:
+        raise Prerequisite(error.what, next=error.next) from error
+    for teacher in wanted.models:
+        await teacher.open(resources)
+    if caps.max_gpu_hours is not None:
+        _need_gpu_price(flow)
+    return resources
+
+
+def _need_gpu_price(flow: "Flow") -> None:
+    """Raise InputError where no model of the recipe says what its hardware is."""
+    prices = [getattr(model, "price", None) for model in flow.models()]
+    if not any(price is not None and price.gpus for price in prices):
+        raise InputError(
+            "budget.max_gpu_hours is set, but no model says how many GPUs it runs on",
+            next="add price: {gpu_hour: USD, gpus: N} to it, or remove max_gpu_hours",
+        )
 
 
 def verifier_workers(count: int | None = None) -> Workers:

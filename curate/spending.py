@@ -36,6 +36,8 @@ class Spending:
         self._kinds, self._who = array("B"), array("H")
         self._judged, self._judging = array("Q"), array("d")
         self._served: dict[Served, int] = {}
+        self._looked_at = 0  # of those, when `just_changed` last looked
+        self._told: set[str] = set()
 
     def add(
         self,
@@ -67,6 +69,10 @@ class Spending:
         self._costs.append(usd)
         self._kinds.append(KINDS.index(kind))
         self._who.append(who)
+
+    def keys(self) -> NDArray[np.uint64]:
+        """The first 64 bits of the request key of each answer that was paid for."""
+        return np.frombuffer(self._keys, dtype=np.uint64) if self._keys else np.empty(0, np.uint64)
 
     def totals(self) -> dict[str, Any]:
         """USD by what became of the answers, and by who gave them; empty where nothing was paid for."""
@@ -106,6 +112,16 @@ class Spending:
                         f" ({', '.join(sorted(marks)[:3])}...): its configuration changed"
                     )
 
+    def just_changed(self) -> list[str]:
+        """Lines of `changed` for teachers that this has not spoken of before: for whoever watches the run."""
+        if len(self._served) == self._looked_at:
+            return []
+        self._looked_at = len(self._served)
+        found = [(line.partition(" answered as ")[0], line) for line in self.changed()]
+        fresh = [line for teacher, line in found if teacher not in self._told]
+        self._told |= {teacher for teacher, _ in found}
+        return fresh
+
     def _by_server(self, who: NDArray[np.uint16], paid: NDArray[np.float64]) -> Iterator[dict[str, Any]]:
         found: dict[tuple[str, str, str], list[float]] = {}
         for served, number in self._served.items():
@@ -137,16 +153,41 @@ def lost_in_retries(ledger: Ledger, run: str) -> float:
     return round(lost, 6)
 
 
+def paid_for(ledger: Ledger, run: str, use: str, but: NDArray[np.uint64] | None = None) -> float:
+    """USD that a run paid for the replies to requests of one use, over all its commands.
+
+    What was answers too (`but`, as `Spending.keys`) is left out, and so is what brought no reply.
+    """
+    keys, costs = array("Q"), array("d")
+    mark = f'"{use}"'.encode()
+    failed = {send for _, send, _ in ledger.scan("trouble")} if ledger.count("trouble") else set()
+    for key, send, body in ledger.scan("paid"):
+        if mark in body:  # most payments are for something else: they need not be read
+            paid = json.loads(body)
+            if paid["run"] == run and paid.get("use") == use and send not in failed:
+                keys.append(int(key[:16], 16))
+                costs.append(paid["usd"])
+    if not keys:
+        return 0.0
+    new = np.ones(len(keys), bool) if but is None else ~np.isin(np.frombuffer(keys, dtype=np.uint64), but)
+    return _usd(np.frombuffer(costs)[new])
+
+
 def money(
-    totals: dict[str, Any], lost_usd: float, outcomes: Mapping[str, int], spent_usd: float = 0.0
+    totals: dict[str, Any],
+    lost_usd: float,
+    outcomes: Mapping[str, int],
+    spent_usd: float = 0.0,
+    cleaning_usd: float = 0.0,
 ) -> dict[str, Any]:
     """The block `money` of a report: the totals, what a verified answer cost in all, what was lost.
 
-    `spent_usd` is what the run's own requests came to at most: also for answers that it uses no more.
+    `spent_usd` is what the run's own requests came to at most: also for answers that it uses no more. `cleaning_usd` is
+    what cleaning stages asked of models.
     """
     if not totals and not lost_usd and not spent_usd:
         return {}
-    paid = totals.get("answers_usd", 0.0) + totals.get("judging_usd", 0.0) + lost_usd
+    paid = totals.get("answers_usd", 0.0) + totals.get("judging_usd", 0.0) + lost_usd + cleaning_usd
     verified = outcomes.get("pass", 0)
     lost = {name: usd for name, usd in totals.get("by_result_usd", {}).items() if name in _LOST}
     return {
@@ -155,6 +196,7 @@ def money(
         "per_verified_usd": round(paid / verified, 6) if verified else None,
         "per_row_usd": None,
         "lost_usd": {**lost, **({"retries_at_most": lost_usd} if lost_usd else {})},
+        **({"cleaning_usd": cleaning_usd} if cleaning_usd else {}),
         **totals,
     }
 
@@ -176,6 +218,8 @@ def money_lines(block: dict[str, Any]) -> list[str]:
         lines.append(f"- all requests of this run, at most: ${block['spent_usd']:,.4f}, {beside}")
     if block.get("judging_usd"):
         lines.append(f"- of this, to the judge: ${block['judging_usd']:,.4f}")
+    if block.get("cleaning_usd"):
+        lines.append(f"- of this, to the models that cleaning asked: ${block['cleaning_usd']:,.4f}")
     for name, words in (("per_verified_usd", "per verified answer"), ("per_row_usd", "per published row")):
         if block[name] is not None:
             lines.append(f"- {words}: ${block[name]:,.6f}")

@@ -23,7 +23,7 @@ async def status(run: Run, flow: Flow) -> dict[str, Any]:
     known = ingested(run)
     if known is None:
         return state
-    kept, labelled = clean(run, flow.clean, known.rows, known.key, None)
+    kept, labelled = clean(run, flow.stages(), known.rows, known.key, None)
     state |= {"rows": known.rows, "questions": known.questions, "kept": len(kept), "stage": "clean"}
     if len(labelled) < len(flow.clean):
         return state

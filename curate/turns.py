@@ -31,7 +31,8 @@ class Request(NamedTuple):
     """One answer to ask for."""
 
     teacher: Teacher
-    sample: int  # over all teachers: teacher number * samples + the teacher's own sample
+    number: int  # the teacher's, among all
+    sample: int  # over the teachers of the question's domain: number among them * samples + the teacher's own sample
     call: Call
 
 
@@ -43,6 +44,7 @@ class Asking(NamedTuple):
     max_tokens: int | None = None
     want: int | None = None
     on_length: OnLength = KEEP
+    use: str = "answer"  # what the answers are for, as the report counts them
 
     @property
     def most(self) -> int:
@@ -63,24 +65,30 @@ class Asking(NamedTuple):
             yield range(start, min(start + PART, self.most))
 
     def requests(self, question: Question, resources: Resources, part: range | None = None) -> Iterator[Request]:
-        """The requests of one question in the order of their turns; those without a recorded answer are left out."""
+        """The requests of one question in the order of their turns, without those that its domain or a recording rules out."""
         seen = question.untested()
-        for sample in self._order() if part is None else part:
-            teacher = self.teachers[sample // self.samples]
+        teachers = [(number, one) for number, one in enumerate(self.teachers) if one.asks(seen)]
+        for sample in self._order(len(teachers)) if part is None else part:
+            if sample >= self.samples * len(teachers):
+                break
+            number, teacher = teachers[sample // self.samples]
             call = teacher.call(seen, sample % self.samples, resources)
             if call is not None:
-                yield Request(teacher, sample, self.capped(call))
+                yield Request(teacher, number, sample, self.capped(call))
 
     def capped(self, call: Call) -> Call:
-        """The call under the recipe's own cap on tokens, where it has one."""
-        return call if self.max_tokens is None else call.model_copy(update={"max_tokens": self.max_tokens})
+        """The call under the recipe's own cap on tokens, where it has one, and for its use."""
+        changes: dict[str, object] = {} if self.max_tokens is None else {"max_tokens": self.max_tokens}
+        if call.use != self.use:
+            changes["use"] = self.use
+        return call.model_copy(update=changes) if changes else call
 
-    def _order(self) -> Iterator[int]:
+    def _order(self, teachers: int) -> Iterator[int]:
         if self.want is None:
-            yield from range(self.most)
+            yield from range(self.samples * teachers)
             return
         for own in range(self.samples):  # the teachers take turns: the next is asked where the one before it failed
-            yield from range(own, self.most, self.samples)
+            yield from range(own, self.samples * teachers, self.samples)
 
 
 class Turns:

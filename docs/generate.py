@@ -1,11 +1,13 @@
-"""Writes reference/cli.md and reference/recipe.md from the code; `--check` only says whether they are up to date."""
+"""Writes the generated pages of reference/ from the code; `--check` only says whether they are up to date."""
 
 import sys
+from collections.abc import Container
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
 import typer.main
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from curate.plug import Plug, find, kinds
@@ -20,6 +22,16 @@ FOLDERS = {
     "curate.verifiers": ("Verifiers", "`verify.<domain>:`", "[verifier](#verifiers)"),
     "curate.select": ("Selectors", "`select:`", "[selector](#selectors)"),
 }
+SOURCES = """
+A named source is one known set of the Hugging Face hub, mapped to questions; write its kind alone under `sources:`.
+It is streamed, no code of it is run, and a row that is no question is a drop with its reason. Each set has bundled rows
+in its true types, made for Veristill, which `--dry-run` reads instead of the hub. A set is `unconfirmed` where some of
+its schema could not be read at its origin; `veristill doctor` compares the columns where there is a network.
+A question stands under the kind's name as its `source`; the site it came from, its difficulty and its address are in
+its `meta`, accepted solutions in `meta.solutions`, which [test_gate](../how-to/gate-the-tests.md) runs.
+
+All of them have these keys:
+"""
 # Types that the YAML writes otherwise than the model keeps them.
 WRITTEN = {"verify": "mapping of domain to list of [verifier](#verifiers)"}
 
@@ -95,27 +107,76 @@ def _plain(text: str) -> str:
 def _nested(model: type[BaseModel]) -> list[type[BaseModel]]:
     """The blocks that a block's fields take, and theirs, each once."""
     found: dict[type[BaseModel], None] = {}
-    waiting: list[Any] = [field.annotation for field in model.model_fields.values()]
+    waiting: list[Any] = [_annotation(field) for field in model.model_fields.values()]
     while waiting:
         one = waiting.pop(0)
         waiting += [] if _is_plug(one) else get_args(one)
         if isinstance(one, type) and issubclass(one, BaseModel) and one not in found:
             found[one] = None
-            waiting += [field.annotation for field in one.model_fields.values()]
+            waiting += [_annotation(field) for field in one.model_fields.values()]
     return list(found)
+
+
+def _annotation(field: FieldInfo) -> Any:
+    """The type of a field; one that takes a kind alone keeps its plug beside the type."""
+    plug = next((meta for meta in field.metadata if isinstance(meta, Plug)), None)
+    return field.annotation if plug is None else Annotated[field.annotation, plug]
 
 
 def _is_plug(annotation: Any) -> bool:
     return get_origin(annotation) is Annotated and any(isinstance(meta, Plug) for meta in get_args(annotation)[1:])
 
 
-def _fields(model: type[BaseModel]) -> list[str]:
-    if not model.model_fields:
-        return ["It has no keys of its own."]
+def sources() -> str:
+    """The page of named sources: where each set lies, what its columns are and where that was read."""
+    from curate.sources._published import Published
+    from curate.sources._schemas import named
+
+    lines = ["# Named sources", "", NOTE.strip(), "", _plain(SOURCES), "", *_fields(Published), ""]
+    for kind, cls in named():
+        shared = {name for name, field in Published.model_fields.items() if repr(field) == repr(cls.model_fields[name])}
+        lines += [f"## {kind}", "", _plain(cls.__doc__ or ""), "", *_fields(cls, shared), ""]
+        editions = getattr(cls, "editions", {"": cls.origin})
+        for origin in editions.values():
+            lines += _origin(origin)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _origin(origin: Any) -> list[str]:
+    """A set of the hub: where it lies, and its columns."""
+    from curate.sources.features import written
+
+    size = f"{origin.gigabytes:g} GB" if origin.gigabytes else ""
+    facts = {
+        "set": f"[{origin.repo}]({origin.url})",
+        "configurations": ", ".join(f"`{one}`" for one in origin.configs),
+        "splits": ", ".join(f"`{one}`" for one in origin.splits),
+        "branch": f"`{origin.revision}`" if origin.revision else "",
+        "files": f"`{origin.files}`" if origin.files else "",
+        "licence": origin.licence or "none stated",
+        "size": size,
+        "access": "granted on its page" if origin.gated else "",
+        "text": "its authors ask not to show it in plain text" if origin.private_text else "",
+        "schema": "confirmed" if origin.confirmed else "**unconfirmed**",
+        "read in": "<br>".join(origin.evidence),
+        "note": origin.note,
+    }
+    lines = ["| | |", "|---|---|", *(f"| {name} | {said} |" for name, said in facts.items() if said), ""]
+    for name, columns in {"": origin.features, **origin.others}.items():
+        of = f" of `{name}`" if name else ""
+        rows = [f"| `{column}` | {written(kind)} |" for column, kind in columns.items()]
+        lines += [f"| column{of} | type |", "|---|---|", *rows, ""]
+    return lines
+
+
+def _fields(model: type[BaseModel], without: Container[str] = ()) -> list[str]:
+    shown = {name: field for name, field in model.model_fields.items() if name not in without}
+    if not shown:
+        return [] if without else ["It has no keys of its own."]
     rows = ["| key | type | default | meaning |", "|---|---|---|---|"]
-    for name, field in model.model_fields.items():
+    for name, field in shown.items():
         default = "required" if field.is_required() else _value(field.get_default(call_default_factory=True))
-        kind = WRITTEN.get(name) or _type(field.annotation)
+        kind = WRITTEN.get(name) or _type(_annotation(field))
         meaning = (field.description or "").replace("|", "\\|").replace("<", "&lt;")
         rows.append(f"| `{field.alias or name}` | {kind} | {default} | {meaning} |")
     return rows
@@ -151,7 +212,7 @@ def _type(annotation: Any) -> str:
     return names.get(annotation, "any value" if annotation is Any else getattr(annotation, "__name__", str(annotation)))
 
 
-PAGES = {"reference/cli.md": cli, "reference/recipe.md": recipe}
+PAGES = {"reference/cli.md": cli, "reference/recipe.md": recipe, "reference/sources.md": sources}
 
 
 def main() -> int:

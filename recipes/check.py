@@ -5,6 +5,7 @@ Nothing is asked of a teacher and nothing is written.
 
 import glob
 import os
+import shutil
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -12,12 +13,15 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from curate.calls.budget import Budget
+from curate.clean.difficulty import Difficulty
 from curate.errors import InputError
 from curate.flow import Flow
-from curate.kinds import Source
+from curate.kinds import Gate, Source, Teacher
 from curate.plug import Kind
 from curate.records import Drop, Question, Tests
 from curate.rehearse import ROWS
+from curate.teachers._api import Api
 from curate.teachers.replay import Replay
 from curate.verifiers.testcases import UnreadableTests, read_tests
 from recipes.document import Document, Key
@@ -43,7 +47,7 @@ def check(name: str) -> Checked:
     recipe = read(path)
     document = Document.read(path)
     found = [*_missing_files(recipe)]
-    notes = [*_unset_keys(recipe)]
+    notes = [*_unset_keys(recipe), *_missing_programs(recipe), *_no_servers(recipe)]
     missing_paths = {place for place, _ in found}
     missing = {place[:2] for place in missing_paths}
     for number, source in enumerate(recipe.sources):
@@ -59,6 +63,7 @@ def check(name: str) -> Checked:
                 check_recording(teacher)
             except InputError as error:
                 found.append((place, str(error)))
+    found += _unbounded(recipe)
     if found:
         places = [(document.line(place), spell(document.trail(place)), what) for place, what in found]
         raise listed(path, [(f"{path}:{line}", f"{key}: {what}") for line, key, what in sorted(places)])
@@ -79,10 +84,68 @@ def _kinds(flow: Flow) -> Iterator[tuple[Place, Kind]]:
             yield (*place, number), item
 
 
+def _models(flow: Flow) -> Iterator[tuple[Place, str, Teacher]]:
+    """Every model that is asked: its place, its part, and itself."""
+    for number, teacher in enumerate(flow.annotate.teacher):
+        yield ("annotate", "teacher", number), "teacher", teacher
+    for judge in flow.router().judges():
+        yield ("judge",) if judge == flow.judge else ("verify",), "judge", judge
+    for number, stage in enumerate(flow.clean):
+        for model in stage.models() if isinstance(stage, Gate) else ():
+            yield ("clean", number, "teacher"), stage.kind(), model
+
+
+def _unbounded(flow: Flow) -> Iterator[tuple[Place, str]]:
+    """Models that could not be held to the budget: a run refuses them before it sends anything."""
+    caps = flow.budget.caps()
+    for place, part, teacher in _models(flow):
+        if not isinstance(teacher, Api):
+            continue
+        cap = flow.annotate.max_tokens or teacher.max_tokens if part == "teacher" else 1  # a judge sets its own
+        if place[0] == "clean" and part != Difficulty.kind():
+            cap = getattr(flow.clean[int(place[1])], "max_tokens", None) or teacher.max_tokens
+        try:
+            Budget(*caps).require_bounds(teacher.known_price(), cap, teacher.name())
+        except InputError as error:
+            yield place, f"{error.what}: {error.next}"
+    if caps.max_gpu_hours is not None:
+        prices = [teacher.known_price() for _, _, teacher in _models(flow) if isinstance(teacher, Api)]
+        if not any(price is not None and price.gpus for price in prices):
+            yield ("budget", "max_gpu_hours"), "no model says how many GPUs it runs on: add price: {gpu_hour, gpus}"
+
+
+def _missing_programs(flow: Flow) -> Iterator[str]:
+    """What starting the servers of `serve:` needs and this machine does not have."""
+    for _, part, teacher in _models(flow):
+        if not isinstance(teacher, Api) or teacher.serve is None:
+            continue
+        program, needs = teacher.serve.launch(teacher.model)[0], f"{part} {teacher.name()} is served by"
+        if teacher.serve.slurm is not None:
+            if shutil.which("sbatch") is None:
+                yield f"{needs} jobs of Slurm, but sbatch is not there: run this on a node of the cluster"
+        elif shutil.which(program) is None:
+            yield (
+                f"{needs} {program}, which is not there: install {teacher.serve.server} and name its program: "
+                "serve: {command: [/path/to/it]}"
+            )
+
+
+def _no_servers(flow: Flow) -> Iterator[str]:
+    for _, part, teacher in _models(flow):
+        folder = getattr(teacher, "endpoints_folder", None)
+        if folder is not None and not folder.is_dir():
+            yield (
+                f"{part} {teacher.name()} is asked at the servers that register in {folder}, and there is no such "
+                "folder: a run waits an hour for the first"
+            )
+
+
 def _missing_files(flow: Flow) -> Iterator[tuple[Place, str]]:
     for place, item in _kinds(flow):
         for field in type(item).model_fields:
             value = getattr(item, field)
+            if field == "endpoints_folder":  # may come later, with the servers: see `_no_servers`
+                continue
             if isinstance(value, Path) and not value.exists() and not _matches(value):
                 yield (*place, field), f"there is no file {value}"
 
@@ -158,12 +221,13 @@ def _words(item: Kind) -> str:
     """Kind and what it is set to: `jsonl (path=questions.jsonl)`."""
     options = item.model_dump(mode="json", exclude_defaults=True)
     text = ", ".join(f"{key}={value}" for key, value in options.items() if not isinstance(value, dict | list))
-    return f"{item.kind()} ({text})" if text else item.kind()
+    words = f"{item.kind()} ({text})" if text else item.kind()
+    models = ", ".join(model.name() for model in item.models()) if isinstance(item, Gate) else ""
+    return f"{words} by {models}" if models else words
 
 
 def _unset_keys(flow: Flow) -> Iterator[str]:
-    asked = [("teacher", one) for one in flow.annotate.teacher] + [("judge", one) for one in flow.router().judges()]
-    for what, teacher in asked:
+    for _, what, teacher in _models(flow):
         key = getattr(teacher, "api_key_env", None)
         if key and not os.environ.get(key):
             yield f"{what} {teacher.name()} needs the environment variable {key}, which is not set: export {key}=..."

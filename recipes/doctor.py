@@ -1,6 +1,8 @@
 """What `veristill doctor` looks at: our own packages, the ledger's disk, the sandbox, every verifier."""
 
+import asyncio
 import importlib.util
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -50,7 +52,7 @@ async def diagnose(root: Path, backend: str) -> Diagnosis:
     from curate.verifiers import selfcheck
     from sandbox import battery
 
-    findings = [_packages(), _disk(root)]
+    findings = [_packages(), _disk(root), _servers()]
     async with Machines(SandboxBlock.model_validate({"backend": backend})) as machines:
         resources = await machines.ready(("sandbox", "workers"))
         box = resources.sandbox
@@ -58,7 +60,14 @@ async def diagnose(root: Path, backend: str) -> Diagnosis:
         findings.append(Finding("sandbox", "backend", "ok", f"{box.backend}, {box.why}"))
         findings += [_found("sandbox", name, problem) for name, problem in await battery.examine(box)]
         findings += [_found("verifier", name, problem) for name, problem in await selfcheck.examine(resources)]
-    return Diagnosis(findings)
+    return Diagnosis(findings + await asyncio.to_thread(_sources))
+
+
+def _sources() -> list[Finding]:
+    """Named sets whose columns are not what they were, or were never seen."""
+    from curate.sources._schemas import examine
+
+    return [Finding("source", one.kind, one.state, one.said) for one in examine()]
 
 
 def _found(about: str, name: str, problem: str | None) -> Finding:
@@ -76,6 +85,13 @@ def _packages() -> Finding:
     if strange:
         return Finding("installation", "packages", "problem", f"not of veristill, which lies in {ours}: {strange}")
     return Finding("installation", "packages", "ok", f"{', '.join(ROOMS)} from {ours}")
+
+
+def _servers() -> Finding:
+    """What `serve:` of a recipe can start here. Most recipes start nothing, so that nothing is there is no problem."""
+    programs = ("vllm", "sglang", "transformers", "sbatch")
+    there = [name for name in programs if shutil.which(name) or (name == "sglang" and importlib.util.find_spec(name))]
+    return Finding("installation", "model servers", "ok", f"{', '.join(there) or 'none'} on this PATH (for `serve:`)")
 
 
 def _disk(root: Path) -> Finding:

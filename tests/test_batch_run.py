@@ -66,7 +66,7 @@ def finished(path: Path, *options: str) -> tuple[dict[str, Any], str]:
 
 def wait_for_a_batch(server: BatchServer, process: subprocess.Popen[str]) -> None:
     for _ in range(1200):
-        if server.polls:
+        if server.polls and sum(server.sizes) == ROWS:  # a slow disk may have made two of it
             return
         assert process.poll() is None, process.communicate()[1]
         time.sleep(0.1)
@@ -88,7 +88,7 @@ def test_a_run_that_is_killed_fetches_its_batch(tmp_path: Path) -> None:
         assert report["this_run"]["possibly_paid_twice"] == 0
         assert report["this_run"]["answers_new"] + report["this_run"]["answers_reused"] == ROWS
         assert report["totals"]["solve"]["answered"] == ROWS
-        assert server.sizes == [ROWS]
+        assert sum(server.sizes) == ROWS
         assert set(server.billed.values()) == {1}
 
 
@@ -104,7 +104,7 @@ def test_an_interrupt_leaves_the_batch_at_once_and_the_next_command_fetches_it(t
         server.held = False
         report, _ = finished(path, "--until", "solve")
         assert report["this_run"]["possibly_paid_twice"] == 0
-        assert server.sizes == [ROWS]
+        assert sum(server.sizes) == ROWS
 
 
 def test_what_was_cut_is_left_out_and_a_changed_model_is_told(tmp_path: Path) -> None:

@@ -9,7 +9,22 @@ from pathlib import Path
 import pytest
 
 VERISTILL = str(Path(sys.executable).with_name("veristill"))
-VERBS = ["audit", "check", "doctor", "explain", "init", "plan", "render", "run", "schema", "status", "version", "view"]
+VERBS = [
+    "audit",
+    "check",
+    "decontaminate",
+    "dedup",
+    "doctor",
+    "explain",
+    "init",
+    "plan",
+    "render",
+    "run",
+    "schema",
+    "status",
+    "version",
+    "view",
+]
 
 
 def _output(*arguments: str) -> str:

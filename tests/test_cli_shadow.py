@@ -43,6 +43,7 @@ COMMANDS = [
     ["status", "r.yaml"],
     ["status"],
     ["explain", "r.yaml", "0"],
+    ["dedup", "q.jsonl", "-o", "near.jsonl"],
     ["render", "runs/small/dataset", "--trace-format", "think", "-o", "think.jsonl"],
 ]
 

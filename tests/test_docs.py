@@ -21,7 +21,12 @@ HOW_TO = [
     "serve",
     "add-a-source",
     "judge",
+    "filter",
+    "difficulty",
     "audit-openthoughts",
+    "dedup",
+    "decontaminate",
+    "select",
 ]
 RUN = ["README.md", "docs/tutorial.md", *(f"docs/how-to/{name}.md" for name in HOW_TO)]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])

@@ -54,6 +54,7 @@ class Addresses:
         self._stopped: Stopped | None = None
         self._looked_at = float("-inf")
         self._lived_at = time.monotonic()  # when a server was last added
+        self._folder_is_there = True
         self._others: set[str] = set()  # models that other servers in the folder have
         self._gone: dict[_Place, Endpoint] = {}
         for address in call.endpoints or (() if self._folder else (Address(base_url=call.base_url or _OPENAI),)):
@@ -93,6 +94,19 @@ class Addresses:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def waits_for(self) -> str:
+        """What everybody here is waiting for, if no server has come yet: what, where, and what to do about it."""
+        if self._folder is None or self.endpoints or not self._waiters or self._stopped is not None:
+            return ""
+        return f"no server of {self._call.model} is registered in {self._folder}{self._why_none()}"
+
+    def _why_none(self) -> str:
+        if self._call.served is not None:
+            return ""
+        if not self._folder_is_there:
+            return " (there is no such folder: see endpoints_folder)"
+        return f" (but of {', '.join(sorted(self._others))})" if self._others else " (it holds none that answers)"
 
     def facts(self) -> dict[str, dict[str, object]]:
         """What each server came to, by its name, those that are gone included."""
@@ -167,11 +181,10 @@ class Addresses:
             return None
         if reasons:
             return next(filter(None, reasons))
-        others = f" (but of {', '.join(sorted(self._others))})" if self._others else ""
         return NoServer(
-            f"no server of {self._call.model} is registered{others}",
+            f"no server of {self._call.model} is registered{self._why_none()}",
             where=str(self._folder),
-            next="start one, then run the same command again",
+            next="start one, or mend endpoints_folder, then run the same command again",
         )
 
     def _add(self, address: Address) -> None:
@@ -190,6 +203,7 @@ class Addresses:
             return
         self._looked_at = now
         try:
+            self._folder_is_there = self._folder.is_dir()
             servers = registered(self._folder)
         except OSError:  # of a network file system for a moment: what is known is as good
             return

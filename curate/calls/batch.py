@@ -88,7 +88,11 @@ class Batch:
 
     async def close(self) -> None:
         """Wait for nothing any more; batches go on at the server."""
-        running = [*self._tasks, *self._met.values(), *([] if self._leaving is None else [self._leaving])]
+        running = [
+            *self._tasks,
+            *self._met.values(),
+            *([] if self._leaving is None else [self._leaving]),
+        ]
         for one in running:
             one.cancel()
         await asyncio.gather(*running, return_exceptions=True)
@@ -167,9 +171,11 @@ class Batch:
                 _fail(self._waiting.get(key), error)
 
     async def _make(self, job: Job, lines: list[bytes], where: str) -> None:
+        file_id: str | None = None
         try:
             file_id = await self._server.upload(job.kin, job.tag, lines)
             if self._stop.is_set():
+                self._server.forget(job.kin, file_id)
                 return  # nobody waits any more, and nothing has been asked for
             await self._ledger.put([plan_note(job)])
             # From here on it may be there, whatever becomes of the answer to this.
@@ -178,6 +184,7 @@ class Batch:
         except Trouble as trouble:
             # There is no batch, so nothing was billed. What the server does not accept is the batch, not a question.
             free = Denied(str(trouble)) if isinstance(trouble, Refused) else _as_free(trouble)
+            self._server.forget(job.kin, file_id)
             await self._end(job, _Outcome(job, {}), free)
             return
         job = job.model_copy(update={"batch_id": made})
@@ -220,6 +227,7 @@ class Batch:
                     break
                 await self._sleep(POLL_S)
             missing = self._missing(job, state)
+            self._server.forget(job.kin, state.asked)
         except Gone as gone:
             if time.time_ns() - job.at_ns < KEPT_S * 1e9:  # more likely the key of another account
                 raise

@@ -1,9 +1,9 @@
 """OpenAI's Batch API as `curate.calls.batch` needs it: make a batch, find it again, look at it, read its results."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import contextmanager
 from tempfile import TemporaryFile
 from typing import Any, BinaryIO, NamedTuple, cast
 
@@ -18,6 +18,7 @@ from curate.calls.wire import Wire, trouble_in
 from curate.errors import VeristillError
 
 _MARK = "veristill"  # the name of our tag in a batch's metadata
+_DELETE_S = 10.0  # for which the end of a run waits until files are deleted
 _OVER = frozenset({"completed", "failed", "expired", "cancelled"})
 
 
@@ -32,6 +33,7 @@ class State(NamedTuple):
     files: tuple[str, ...] = ()  # ids of what it has written: answers and errors
     words: str = ""  # why it failed
     lines: int = 0  # results that those files should hold
+    asked: str | None = None  # id of the file of its requests
 
     @property
     def over(self) -> bool:
@@ -50,6 +52,7 @@ class BatchServer:
 
     def __init__(self) -> None:
         self._wire = Wire()
+        self._deletions: set[asyncio.Task[None]] = set()
 
     async def upload(self, kin: Kin, tag: str, lines: Iterable[bytes]) -> str:
         """Upload the requests of a batch; the id of the file."""
@@ -85,7 +88,8 @@ class BatchServer:
             files = tuple(_text(name) for name in (one.output_file_id, one.error_file_id) if name)
             counts = [getattr(one.request_counts, name, None) for name in ("completed", "failed")]
             lines = sum(count for count in counts if isinstance(count, int))
-            return State(_text(one.status), files, without_keys(words), lines)
+            asked = one.input_file_id if isinstance(one.input_file_id, str) and one.input_file_id else None
+            return State(_text(one.status), files, without_keys(words), lines, asked)
 
     async def results(self, kin: Kin, file_id: str) -> AsyncIterator[dict[str, Any]]:
         """The lines of a file of results, as it comes. Lines that are no JSON objects are left out."""
@@ -100,15 +104,31 @@ class BatchServer:
         if (last := _object(rest)) is not None:
             yield last
 
+    def forget(self, kin: Kin, file_id: str | None) -> None:
+        """Delete a file that is not needed any more, if that can be done: storage counts, but nothing hangs on it."""
+        if file_id is not None:
+            task = asyncio.create_task(self._delete(kin, file_id))
+            self._deletions.add(task)
+            task.add_done_callback(self._deletions.discard)
+
+    async def _delete(self, kin: Kin, file_id: str) -> None:
+        with contextlib.suppress(Trouble, VeristillError), _asking():
+            await self._client(kin).files.delete(file_id)
+
     async def close(self) -> None:
-        """Close the connections."""
+        """Close the connections, when what is being deleted is gone or has taken too long."""
+        if self._deletions:
+            _, late = await asyncio.wait(self._deletions, timeout=_DELETE_S)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
         await self._wire.close()
 
     def _client(self, kin: Kin) -> openai.AsyncOpenAI:
         return self._wire.client(kin.base_url, kin.api_key_env)
 
 
-@contextmanager
+@contextlib.contextmanager
 def _asking() -> Iterator[None]:
     """Whatever goes wrong with a question to the server is a `Trouble`."""
     try:

@@ -80,6 +80,17 @@ class Budget:
                 next="add price: {input: USD, output: USD} (per million tokens) to it, or remove the budget",
             )
 
+    def require_bounds(self, price: Price | None, max_tokens: int | None, who: str) -> None:
+        """`require_price`, and InputError where a cap is set and nothing limits what one answer may take of it."""
+        if self.caps.max_cost_usd is not None:
+            self.require_price(price, who)
+        billed = self.caps.max_cost_usd is not None and price is not None and not price.free and price.gpus is None
+        if max_tokens is None and (billed or self.caps.max_output_tokens is not None):
+            raise InputError(
+                f"a budget is set, but nothing limits an answer of {who}",
+                next="add max_tokens to annotate, or remove the budget",
+            )
+
     async def reserve(self, call: Call) -> Spent:
         """Set the worst case of a call aside and return it; waits while other calls hold what would be enough.
 
@@ -136,15 +147,8 @@ class Budget:
         return ""
 
     def _worst_case(self, call: Call) -> Spent:
-        if self.caps.max_cost_usd is not None:
-            self.require_price(call.price, call.model)
+        self.require_bounds(call.price, call.max_tokens, call.model)
         price = call.price
-        bounded = self.caps.max_cost_usd is not None and price is not None and not price.free and price.gpus is None
-        if call.max_tokens is None and (bounded or self.caps.max_output_tokens is not None):
-            raise InputError(
-                f"a budget is set, but nothing limits an answer of {call.model}",
-                next="add max_tokens to annotate, or remove the budget",
-            )
         most = call.max_tokens or 0
         # No token is shorter than a byte, so the bytes of the request bound its tokens.
         return Spent(0.0 if price is None or price.free else price.worst(call.size, most), 0.0, most)

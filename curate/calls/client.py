@@ -46,6 +46,7 @@ class Calls:
         self._in_flight = 0
         self._stopped: Stopped | None = None
         self._stop = asyncio.Event()
+        self._life = secrets.token_hex(4)  # tells the sends of one process from those of another
         self.own_servers: Servers | None = None  # set by whoever lets calls start some
 
     async def __aenter__(self) -> Self:
@@ -133,6 +134,10 @@ class Calls:
                 found[f"{mark} ({name[0]}, ${name[3]})" if mark in found else mark] = facts
         return found
 
+    def waits_for(self) -> list[str]:
+        """What the calls of a model are waiting for while it has no server at all."""
+        return list(filter(None, (one.waits_for() for one in self._models.values())))
+
     @property
     def in_flight(self) -> int:
         """Requests that were sent and have no answer yet."""
@@ -218,6 +223,8 @@ class Calls:
                 raise self._stopped
             name = _now()
             note = {"at": round(time.time(), 3), "max_tokens": call.max_tokens, "endpoint": endpoint.name}
+            if endpoint.hardware:  # what its time costs, should this process not live to say it
+                note |= {"gpus": endpoint.hardware.gpus, "gpu_hour": endpoint.hardware.gpu_hour, "by": self._life}
             await self._ledger.put([sent_note(send.key, name, self._run, held, note)])
             try:
                 while seconds := endpoint.pause_left():  # it asked for quiet while the note was being written
@@ -225,11 +232,11 @@ class Calls:
                 if self._stopped is not None:
                     raise self._stopped
             except Stopped:
-                await self._ledger.put([paid_note(send.key, name, self._run, came)])  # it was never sent
+                await self._ledger.put([paid_note(send.key, name, self._run, came, call.use)])  # it was never sent
                 raise
             came = held  # from here on it may cost its worst case
             reply, came, stored = await self._exchange(send, held, name)
-            await self._ledger.put([*stored, paid_note(send.key, name, self._run, came)])
+            await self._ledger.put([*stored, paid_note(send.key, name, self._run, came, call.use)])
             if isinstance(reply, Trouble):
                 raise reply
             self.of(call.use).count(reply)

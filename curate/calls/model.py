@@ -50,7 +50,7 @@ class Call(Record):
     rates: Rates | None = None
     price: Price | None = None
     given: dict[str, Any] | None = None  # form `given`: the raw reply, already known (recorded or made up)
-    use: str = "answer"  # what it is asked for, as the report counts it: `answer`, `judge`
+    use: str = "answer"  # what it is asked for, as the report counts it: `answer`, `judge`, `difficulty`
     gives_up: bool = False  # an address that cannot be reached fails this call and does not stop the run
     latency_s: float = 0.0  # form `given`: how long the answer takes to come
 

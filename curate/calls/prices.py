@@ -27,7 +27,9 @@ class Price(Record):
     cached: float | None = Field(None, ge=0, description="USD per million cached tokens of the request; else `input`.")
     reasoning: float | None = Field(None, ge=0, description="USD per million tokens of thinking; else `output`.")
     gpu_hour: float | None = Field(None, ge=0, description="Own hardware: USD for one GPU for one hour.")
-    gpus: int | None = Field(None, ge=1, description="Own hardware: GPUs behind each address.")
+    gpus: int | None = Field(
+        None, ge=1, description="Own hardware: GPUs behind each address; beside `serve:` those that it says."
+    )
 
     @model_validator(mode="after")
     def _one_or_the_other(self) -> Self:

@@ -27,6 +27,8 @@ _CONNECTIONS = 4096  # the endpoint's slots are the limit, not the pool
 _RAW = {"X-Stainless-Raw-Response": "raw"}
 _NOT_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, ConnectionRefusedError)
 _QUOTA = re.compile(r"insufficient.?(quota|balance|credits|funds)|exceeded your current quota|billing", re.IGNORECASE)
+# How aiohttp and the official client begin the words of an error without a body of its own: "404: Not Found".
+_NUMBERED = re.compile(r"^(?:Error code: ?)?[45]\d\d\b[:\s-]*")
 _MODERATION = re.compile(r"moderation|flagged|content.?(policy|filter)", re.IGNORECASE)
 # Ends that are the server's, not the model's: DeepSeek's, the Responses API's, OpenRouter's and vLLM's, SGLang's.
 _UNFINISHED = frozenset(
@@ -163,6 +165,7 @@ def trouble_in(error: openai.OpenAIError) -> Trouble:
 
 def trouble_of(status: int, words: str, headers: Any) -> Trouble:
     """Which trouble an HTTP status (200: an error in a good answer) and the server's words mean."""
+    words = _NUMBERED.sub("", words) if words.startswith(("Error code:", str(status))) else words
     what = f"{status} {words}".strip()
     if status in (401, 402, 404) or (status in (200, 403, 429) and _QUOTA.search(words)):
         return Denied(what)

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import Field, model_validator
 
+from curate.clean._asked import DOMAINS
+from curate.clean._matching import looked_at
 from curate.kinds import Label, Opinion
 
 if TYPE_CHECKING:
@@ -13,9 +15,10 @@ if TYPE_CHECKING:
 class Length(Label):
     """Keeps problems of `min_chars` to `max_chars` characters (Unicode code points), both included."""
 
-    columns: ClassVar[tuple[str, ...]] = ("problem",)
+    columns: ClassVar[tuple[str, ...]] = ("problem", "domain")
     min_chars: int = Field(0, ge=0, description="Shortest problem kept, in characters.")
     max_chars: int | None = Field(None, ge=1, description="Longest problem kept, in characters.")
+    domains: tuple[str, ...] = Field((), description=DOMAINS)
 
     @model_validator(mode="after")
     def _does_something(self) -> Self:
@@ -29,7 +32,9 @@ class Length(Label):
         """One opinion per row: too_short or too_long, with the length found."""
         import pyarrow.compute as pc
 
-        return [self._opinion(chars) for chars in pc.utf8_length(rows.column("problem")).to_pylist()]
+        lengths = pc.utf8_length(rows.column("problem")).to_pylist()
+        looked = looked_at(rows, self.domains)
+        return [self._opinion(chars) if look else Opinion(True) for look, chars in zip(looked, lengths, strict=True)]
 
     def _opinion(self, chars: int) -> Opinion:
         if chars < self.min_chars:

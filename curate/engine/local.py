@@ -7,20 +7,18 @@ ends at once.
 
 import asyncio
 import errno
-import signal
 import tempfile
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
-from types import FrameType
 
 import pyarrow as pa
 
 from curate.errors import Stopped, VeristillError
 from curate.flow import Flow, Options
+from curate.interrupts import interrupts, plain_interrupts
 from curate.memory import give_back_freed_memory
 from curate.order import Course
 from curate.progress import Progress
@@ -97,7 +95,7 @@ class _SolveAll:
 
     async def run(self, groups: Iterator[pa.Table]) -> None:
         """Solve every question of the row groups. Raises the first thing that stopped it, after draining."""
-        with _interrupts(self._interrupt):
+        with interrupts(self._interrupt):
             try:
                 while self._stop is None:
                     await self._room(0)  # nothing is read ahead of a question that fills the memory by itself
@@ -165,40 +163,6 @@ class _SolveAll:
             self._stop = Stopped(f"interrupted{may}", next=_GO_ON)
             for task in list(self._tasks):
                 task.cancel()
-
-
-class _interrupts:
-    """While solving, SIGINT and SIGTERM are requests to the loop; before and after they raise KeyboardInterrupt."""
-
-    def __init__(self, act: Callable[[], None]) -> None:
-        self._act = act
-
-    def __enter__(self) -> None:
-        if threading.current_thread() is not threading.main_thread():
-            return  # used as a library, off the main thread: signals are the caller's
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._act)
-
-    def __exit__(self, *_: object) -> None:
-        if threading.current_thread() is not threading.main_thread():
-            return
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
-        plain_interrupts()
-
-
-def plain_interrupts() -> None:
-    """Let SIGINT and SIGTERM raise KeyboardInterrupt at once (asyncio would wait for the next await)."""
-    if threading.current_thread() is not threading.main_thread():
-        return
-
-    def act(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGINT, act)
-    signal.signal(signal.SIGTERM, act)
 
 
 def _next(groups: Iterator[pa.Table]) -> deque[Question] | None:

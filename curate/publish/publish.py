@@ -39,6 +39,9 @@ class Publish(BaseModel):
     trace_format: Annotated[str, AfterValidator(named_format)] = Field(
         "openthoughts", description="openthoughts, think, solution_only, or the path of a jinja file."
     )
+    rl: tuple[Literal["verl", "trl", "rllm"], ...] = Field(
+        (), description="Write the selected questions for RL with verifiable rewards too, in these trainers' columns."
+    )
     shard_mb: int = Field(256, ge=1, le=1024, description="Megabytes of one Parquet file.")
 
     @model_validator(mode="before")

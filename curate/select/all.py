@@ -2,8 +2,9 @@
 
 import pyarrow as pa
 
-from curate.kinds import Opinion, Selector
-from curate.select.finished import unfinished
+from curate.kinds import Selector
+from curate.select.choices import Choices, Sieve
+from curate.select.columns import drop_unfinished
 
 
 class All(Selector):
@@ -12,9 +13,8 @@ class All(Selector):
     It is the unfiltered view of the same ledger: verdicts stay in the config `unverified`.
     """
 
-    def select(self, attempts: pa.Table) -> list[Opinion]:
+    def select(self, attempts: pa.Table) -> Choices:
         """The only reason is `unfinished` (truncated, refused, empty, malformed, failed)."""
-        return [
-            Opinion(True) if finish_reason == "stop" else unfinished(finish_reason)
-            for finish_reason in attempts.column("finish_reason").to_pylist()
-        ]
+        sieve = Sieve(attempts.num_rows)
+        drop_unfinished(attempts, sieve)
+        return sieve.choices()

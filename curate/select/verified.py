@@ -1,9 +1,11 @@
 """`kind: verified`: what passed verification, and whole domains that are published as they are."""
 
 import pyarrow as pa
+from pydantic import Field
 
-from curate.kinds import Opinion, Selector
-from curate.select.finished import unfinished
+from curate.kinds import Selector
+from curate.select.choices import Choices, Sieve
+from curate.select.columns import drop_unfinished, is_word
 
 
 class Verified(Selector):
@@ -13,17 +15,14 @@ class Verified(Selector):
     because it is our trouble and the next run decides it.
     """
 
-    also: tuple[str, ...] = ()
+    also: tuple[str, ...] = Field((), description="Domains whose finished answers are kept whatever their verdict.")
 
-    def select(self, attempts: pa.Table) -> list[Opinion]:
+    def select(self, attempts: pa.Table) -> Choices:
         """Reasons: `unfinished` (truncated, refused, empty, failed) or `not_verified`."""
-        names = ("domain", "outcome", "reason", "finish_reason")
-        columns = (attempts.column(name).to_pylist() for name in names)
-        return [self._opinion(*row) for row in zip(*columns, strict=True)]
-
-    def _opinion(self, domain: str, outcome: str, reason: str, finish_reason: str) -> Opinion:
-        if finish_reason != "stop":
-            return unfinished(finish_reason)
-        if outcome == "pass" or (domain in self.also and outcome != "error"):
-            return Opinion(True)
-        return Opinion(False, "not_verified", {"outcome": outcome, "reason": reason})
+        sieve = Sieve(attempts.num_rows)
+        drop_unfinished(attempts, sieve)
+        as_they_are = is_word(attempts, "domain", *self.also) & ~is_word(attempts, "outcome", "error")
+        left = sieve.drop("not_verified", ~(is_word(attempts, "outcome", "pass") | as_they_are))
+        for name in ("outcome", "reason"):
+            sieve.tell(name, attempts.column(name), left)
+        return sieve.choices()

@@ -2,6 +2,8 @@ r"""The last `\boxed{...}` of a text, braces balanced: where worked solutions pu
 
 import re
 
+from curate.verifiers.extract import final_answer
+
 _TOKEN = re.compile(r"(?P<box>\\(?:boxed|fbox)\s*\{)|(?P<escape>\\.)|(?P<open>\{)|(?P<close>\})", re.DOTALL)
 
 
@@ -18,3 +20,12 @@ def last_boxed(text: str) -> str | None:
             found = max(found, (opened.pop(), token.start()))
     start, end = found
     return text[start:end].strip() or None if start else None
+
+
+def several_boxed(text: str) -> bool:
+    r"""Whether the last box shares its phrase with others, as in `\boxed{1}` or `\boxed{2}`.
+
+    They may be several answers or one in several forms: which, no rule tells.
+    """
+    found = final_answer(text, plain_number=False)
+    return found is not None and found.last is not None

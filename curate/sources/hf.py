@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
+from urllib.parse import quote
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -45,6 +46,11 @@ class Hf(Source):
     name: str | None = Field(None, description="The source's name in the dataset; by default the path.")
     domain: str | None = Field(None, description="The domain of rows that name none.")
     licence: str | None = Field(None, description="The licence of rows that name none.")
+    data_files: tuple[str, ...] = Field(
+        (),
+        description="Only these files (Parquet, JSON lines; globs) of the repository or folder: also where it holds a "
+        "loading script, which is never run. They are one split.",
+    )
     columns: Columns = Columns()
 
     @model_validator(mode="after")
@@ -60,7 +66,7 @@ class Hf(Source):
         """A hash of a local folder's bytes; the commit of a hub repository where it can be asked, else `revision`."""
         if self._is_local():
             return digest(self._reader().name, fingerprint(find(Path(self.path), ("",))))
-        return self._commit() or self.revision
+        return self.commit() or self.revision
 
     def rehearsal(self) -> Source:
         """The first rows of a local folder; for the hub, which a rehearsal must not ask, made-up ones (`Sample`)."""
@@ -95,6 +101,15 @@ class Hf(Source):
         if not number:
             raise empty(Path(self.path))
 
+    def features(self) -> Any:
+        """The columns as `datasets` tells them; None where only reading the rows would. Raises as `read` does."""
+        try:
+            return getattr(self._open(), "features", None)
+        except InputError:
+            raise
+        except Exception as error:  # boundary to `datasets`, which raises whatever its readers raise
+            raise self._failed(error, self.path) from error
+
     def stated(self) -> int | None:
         """How many rows the dataset says that it has; None where it does not say."""
         splits = getattr(getattr(self._open(), "info", None), "splits", None) or {}
@@ -108,12 +123,33 @@ class Hf(Source):
         if self._is_local() and any((Path(self.path) / name).exists() for name in _SAVED):
             saved = datasets.load_from_disk(self.path)
             return self._split_of(saved) if isinstance(saved, datasets.DatasetDict) else saved
+        if self.data_files:
+            return self._files()
         # Before 4.0 a dataset could bring a script along, and 2.16 ran it unasked.
         old = {"trust_remote_code": False} if int(datasets.__version__.split(".")[0]) < 4 else {}
         opened: Iterable[Mapping[str, Any]] = datasets.load_dataset(
             self.path, self.config, split=self.split, revision=self.revision, streaming=self.streaming, **old
         )
         return opened
+
+    def _files(self) -> Iterable[Mapping[str, Any]]:
+        """The named files, opened as what they are: whatever else lies beside them does not count."""
+        import datasets
+
+        # A branch of the hub's own stands as it is; the slashes of any other would end the repository's name.
+        revision = self.revision or ""
+        at = f"@{quote(revision, safe='/' if revision.startswith('refs/') else '')}" if revision else ""
+        root = self.path if self._is_local() else f"hf://datasets/{self.path}{at}"
+        form = "parquet" if all(name.endswith(".parquet") for name in self.data_files) else "json"
+        files = [f"{root}/{name}" for name in self.data_files]
+        opened: Iterable[Mapping[str, Any]] = datasets.load_dataset(
+            form, data_files=files, split="train", streaming=self.streaming, **self._reading(form)
+        )
+        return opened
+
+    def _reading(self, form: str) -> dict[str, Any]:
+        """How named files of a form (`parquet`, `json`) are read: further arguments of their builder."""
+        return {}
 
     def _split_of(self, saved: Mapping[str, Iterable[Mapping[str, Any]]]) -> Iterable[Mapping[str, Any]]:
         if self.split not in saved:
@@ -139,7 +175,8 @@ class Hf(Source):
             f"`datasets` cannot read it ({kind}): {what}", where=where, next="check path, config, split and revision"
         )
 
-    def _commit(self) -> str | None:
+    def commit(self) -> str | None:
+        """The commit that the hub has under `revision`; None where it cannot be asked."""
         if os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "TRUE", "YES", "ON"}:
             return None
         from huggingface_hub import HfApi

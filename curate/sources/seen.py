@@ -17,10 +17,20 @@ class Seen:
         """Add a value; True where it (or, hardly ever, one with the same hash) was there already."""
         if 4 * self._count > 3 * len(self._slots):
             self._grow()
-        key = int.from_bytes(blake2b(value.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big") or 1
-        fresh = _put(self._slots, key)
+        fresh = _put(self._slots, _key(value))
         self._count += fresh
         return not fresh
+
+    def __contains__(self, value: str) -> bool:
+        """Whether a value (or, hardly ever, one with the same hash) was added."""
+        mask = len(self._slots) - 1
+        key = _key(value)
+        slot = key & mask
+        while self._slots[slot]:
+            if self._slots[slot] == key:
+                return True
+            slot = (slot + 1) & mask
+        return False
 
     def size_bytes(self) -> int:
         """What the set takes."""
@@ -32,6 +42,27 @@ class Seen:
             if key:
                 _put(larger, key)
         self._slots = larger
+
+
+def another_name(name: str, seen: Seen) -> str:
+    """`name`, or where it was seen already the first of `name-2`, `name-3`... that was not; `seen` has it then.
+
+    The numbers have no gaps, so that the next one is found in few steps, however many there are.
+    """
+    if not seen.add(name):
+        return name
+    low, high = 1, 2
+    while f"{name}-{high}" in seen:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if f"{name}-{middle}" in seen else (low, middle)
+    seen.add(f"{name}-{high}")
+    return f"{name}-{high}"
+
+
+def _key(value: str) -> int:
+    return int.from_bytes(blake2b(value.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big") or 1
 
 
 def _empty(size: int) -> "array[int]":

@@ -5,7 +5,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from curate.calls.model import URL, Address, Call, Rates, Reply
 from curate.calls.prices import Price, price_of
@@ -95,6 +95,19 @@ class Api(Teacher):
         None, description="What it costs; by default what curate/calls/prices.yaml says of the model at this host."
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _gpus_of_serve(cls, given: Any) -> Any:
+        """`price: {gpu_hour: USD}` beside `serve:` is for the GPUs that it says."""
+        price, serve = (given.get(name) for name in ("price", "serve")) if isinstance(given, dict) else (None, None)
+        if not isinstance(price, dict) or "gpu_hour" not in price or price.get("gpus") is not None or serve is None:
+            return given
+        try:
+            served = Serve.model_validate(serve)
+        except ValidationError:  # told at its own place
+            return given
+        return {**given, "price": {**price, "gpus": served.gpus * served.nodes}} if served.gpus else given
+
     @model_validator(mode="after")
     def _usable(self) -> Self:
         for name in self.extra_body:
@@ -128,7 +141,7 @@ class Api(Teacher):
             return
         for variable in {self._key_variable(), *(one.api_key_env for one in self.endpoints)}:
             key_of(variable)
-        resources.calls.budget.require_price(self._price(), self.name())
+        resources.calls.budget.require_price(self.known_price(), self.name())
         if self.serve is not None and resources.calls.own_servers is not None:
             resources.calls.own_servers.want(self.serve, self.model, self._key_variable())
 
@@ -172,7 +185,7 @@ class Api(Teacher):
             stream=self.stream,
             concurrency=self.concurrency,
             rates=self.rates,
-            price=self._price(),
+            price=self.known_price(),
         )
 
     def _seeded(self, body: dict[str, Any], sample: int) -> dict[str, Any]:
@@ -194,7 +207,8 @@ class Api(Teacher):
         elsewhere = self.base_url or self.endpoints or self.endpoints_folder or self.serve
         return self.api_key_env or (None if elsewhere else "OPENAI_API_KEY")
 
-    def _price(self) -> Price | None:
+    def known_price(self) -> Price | None:
+        """What it costs: the recipe's word, else the table's; None where neither says."""
         elsewhere = self.endpoints or self.endpoints_folder or self.serve
         return self.price or (None if elsewhere else price_of(self.model, self.base_url))
 

@@ -40,8 +40,9 @@ class Batch(Api):
         made = super()._made(body, sample)
         return made.model_copy(update={"form": self.api, "via": "batch", "adaptive": False})
 
-    def _price(self) -> Price | None:
+    def known_price(self) -> Price | None:
+        """The recipe's word, else half of the table's."""
         if self.price is not None:
             return self.price
-        found = super()._price()
+        found = super().known_price()
         return None if found is None else found.scaled(_DISCOUNT)

@@ -142,7 +142,9 @@ def _entry_answer(truth: Scored) -> str:
 
 
 def _program(question: Question) -> str:
-    gold, start = question.gold, question.starter_code
+    solutions = question.meta.get("solutions")
+    gold = question.gold or (solutions[0] if isinstance(solutions, list) and solutions else None)
+    start = question.starter_code
     if not gold:
         return _NO_ANSWER
     if "```" in gold:

@@ -7,7 +7,7 @@ for a judge, which asks a model and so wants the handles of a run.
 import asyncio
 import atexit
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
@@ -149,6 +149,12 @@ async def score(spec: "Spec | dict[str, Any] | str", text: str, resources: "Reso
 def score_sync(spec: "Spec | dict[str, Any] | str", text: str) -> Verdict:
     """As `score`, from a thread without an event loop (or beside one, which it then blocks)."""
     return _submit(_with_machines(read_spec(spec), text)).result()
+
+
+def score_many(pairs: "Sequence[tuple[Spec | dict[str, Any] | str, str]]") -> list[Verdict]:
+    """As `score_sync` for many (specification, text) pairs at once, in order; as many as the machine has cores run."""
+    futures = [_submit(_with_machines(read_spec(spec), text)) for spec, text in pairs]
+    return [future.result() for future in futures]
 
 
 async def _score(spec: Spec, text: str, resources: "Resources") -> Verdict:

@@ -1,7 +1,8 @@
 """The test-case contract: every form of test text that sources write, read into the sandbox's cases.
 
 Forms: `{"inputs", "outputs"[, "fn_name"]}` (TACO, APPS, OpenThoughts), LiveCodeBench's list of `{input, output,
-testtype}` and its base64 + zlib + pickle text, `{"asserts": [...]}` (MBPP), `{"check", "entry_point"}` (HumanEval).
+testtype}` and its base64 + zlib + pickle text (both as `{"public_test_cases", "private_test_cases"}`), `{"asserts":
+[...]}` (MBPP), `{"check", "entry_point"}` (HumanEval).
 An object may also name the rules of comparison for its question: `"compare": "token" | "lcb" | "exact"`.
 Whatever cannot be read raises `UnreadableTests`: tests that we misread must never judge anybody.
 """
@@ -89,6 +90,8 @@ def _suite(tests: Any, meta: Mapping[str, Any]) -> Suite:
         return _livecodebench(tests, _function_name(meta))
     if not isinstance(tests, Mapping):
         raise UnreadableTests(f"expected an object or a list, found {type(tests).__name__}")
+    if "private_test_cases" in tests:
+        return _livecodebench(_both(tests), _function_name(meta))
     if "asserts" in tests:
         codes = tests["asserts"]
         if not isinstance(codes, list) or not codes or not all(isinstance(code, str) for code in codes):
@@ -158,6 +161,14 @@ def _livecodebench(tests: list[Any], entry: str | None) -> Suite:
     if not cases:
         raise UnreadableTests("an empty list of tests")
     return Suite(cases, entry if any(isinstance(case, Call) for case in cases) else None)
+
+
+def _both(row: Mapping[str, Any]) -> list[Any]:
+    """The public tests of a LiveCodeBench row, then its private ones."""
+    found = [_decode(row[name]) for name in ("public_test_cases", "private_test_cases") if row.get(name)]
+    if not all(isinstance(tests, list) for tests in found):
+        raise UnreadableTests("public and private tests must be lists")
+    return [test for tests in found for test in tests]
 
 
 def _function_name(meta: Mapping[str, Any]) -> str | None:

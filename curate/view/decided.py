@@ -33,7 +33,7 @@ _PREFIX = "teacher"
 async def open_decided(run: Run, flow: Flow) -> Opened:
     """What is decided in a run by now; nothing is asked or written. Raises InputError where it is still cleaning."""
     known = need_ingested(run, flow.sources)
-    kept, labelled = clean(run, flow.clean, known.rows, known.key, None)
+    kept, labelled = clean(run, flow.stages(), known.rows, known.key, None)
     if len(labelled) < len(flow.clean):
         raise InputError(
             f"run '{run.name}' is still cleaning: there are no answers yet",

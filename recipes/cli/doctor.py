@@ -26,6 +26,8 @@ def doctor(
 ) -> None:
     """Try the sandbox with hostile programs and every verifier with a right and a wrong answer; look at the set-up.
 
+    Where there is a network, compare the columns of the named sources' sets with those that are read.
+
     Exit code 0: all is well; 1: a check failed; 3: something must be installed or enabled first.
 
     Example: veristill doctor

@@ -43,6 +43,8 @@ def explain(
         typer.echo(f"\n{label['stage']}: {'kept' if label['kept'] else 'dropped'}{why}")
         if why:
             _text("evidence", _laid_out(label["evidence"]), limit)
+        for name, score in label["scores"].items():
+            typer.echo(f"  {name}: {score:g}")
     for one in found["attempts"]:
         _attempt(one, limit)
 
@@ -74,7 +76,9 @@ def _attempt(one: dict[str, Any], limit: int | None) -> None:
     typer.echo(f"\nverdict: {verdict['outcome']} / {verdict['reason']}{by}")
     _text("evidence", json.dumps(verdict["evidence"], ensure_ascii=False, indent=2), limit)
     for stage in one["selected"]:
-        typer.echo(f"{stage['stage']}: " + ("selected" if stage["kept"] else f"left out, {stage['reason']}"))
+        told = ", ".join(f"{name} {value}" for name, value in stage["evidence"].items())
+        verb = "selected" if stage["kept"] else f"left out, {stage['reason']}"
+        typer.echo(f"{stage['stage']}: {verb}" + (f" ({told})" if told else ""))
 
 
 def _text(name: str, text: str, limit: int | None) -> None:

@@ -20,7 +20,22 @@ from typing import Any
 import typer
 
 from curate.errors import Stopped, VeristillError
-from recipes.cli import audit, check, doctor, explain, init, plan, render, run, schema, status, version, view  # noqa: F401 - each adds its verb
+from recipes.cli import (  # noqa: F401 - each adds its verb
+    audit,
+    check,
+    decontaminate,
+    dedup,
+    doctor,
+    explain,
+    init,
+    plan,
+    render,
+    run,
+    schema,
+    status,
+    version,
+    view,
+)
 from recipes.cli.app import app
 
 STOPPED = 4

@@ -82,7 +82,12 @@ def _show(found: "Plan") -> None:
 def _ends(amount: "Range", name: str) -> tuple[str, str, str]:
     whole = name in ("requests", "input tokens", "output tokens")
     low, expected, high = (
-        f"{value:,.0f}" if whole or value >= 1000 else f"{value:,.3g}"
+        f"{value:,.0f}" if whole or value >= 1000 else _small(value)
         for value in (amount.low, amount.expected, amount.high)
     )
     return low, expected, high
+
+
+def _small(value: float) -> str:
+    """Three digits, and never an exponent: `1e-05` hours is read as a large number."""
+    return "< 0.001" if 0 < value < 0.001 else f"{value:,.3g}"

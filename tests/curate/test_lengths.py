@@ -21,6 +21,7 @@ from curate.records import Attempt, Question, Unknown
 from curate.teachers._api import Api
 from curate.teachers.completions import Completions
 from curate.teachers.openai import Openai
+from tests.loopback import loopback
 
 WORDS = ["<think>", "two ", "and ", "two", "</think>", "It ", "is ", "4."]
 
@@ -71,17 +72,10 @@ class Server:
 @pytest.fixture
 async def server() -> AsyncIterator[Server]:
     running = Server()
-    app = web.Application()
-    app.router.add_post("/v1/completions", running.handle)
-    app.router.add_post("/v1/chat/completions", running.handle)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    running.url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
-    try:
+    async with loopback(
+        web.post("/v1/completions", running.handle), web.post("/v1/chat/completions", running.handle)
+    ) as running.url:
         yield running
-    finally:
-        await runner.cleanup()
 
 
 @pytest.fixture(autouse=True)
@@ -213,7 +207,7 @@ def test_what_a_rule_may_not_say(rule: Any) -> None:
 
 def test_who_cannot_go_on_says_so(server_url: str = "http://x/v1") -> None:
     plain = {"kind": "openai", "model": "m", "base_url": server_url}
-    with pytest.raises(ValueError, match="no way to go on"):
+    with pytest.raises(ValueError, match=r"no way to go on.*continues: final_message"):
         Annotate.model_validate({"teacher": plain, "on_length": "continue"})
     Annotate.model_validate({"teacher": {**plain, "continues": "prefix"}, "on_length": "continue"})
     with pytest.raises(ValueError, match="no way to go on"):

@@ -16,9 +16,12 @@ from curate.flow import Flow, Options
 from curate.order import Course
 from curate.plan import Plan, plan
 from curate.progress import Progress
+from curate.projection import Range
 from curate.report import Report
 from curate.run import Run
+from recipes.cli.plan import _ends
 from recipes.schema import Recipe
+from tests.loopback import loopback
 
 ROWS = 240
 PRICE = {"input": 1.0, "output": 4.0}
@@ -50,17 +53,8 @@ class Model:
 
 @asynccontextmanager
 async def serving(model: Model) -> AsyncIterator[Model]:
-    app = web.Application()
-    app.router.add_post("/v1/chat/completions", model.answer)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    model.url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
-    try:
+    async with loopback(web.post("/v1/chat/completions", model.answer)) as model.url:
         yield model
-    finally:
-        await runner.cleanup()
 
 
 def recipe(folder: Path, url: str, *, rows: int = ROWS, **annotate: Any) -> Recipe:
@@ -182,3 +176,9 @@ async def test_the_budget_is_held_against_the_projection(tmp_path: Path) -> None
     flow = flow.model_copy(update={"budget": flow.budget.model_copy(update={"max_cost_usd": 0.5})})
     found = await planned(flow, tmp_path / "root")
     assert any("$0.5" in note for note in found.notes)
+
+
+def test_small_amounts_are_shown_without_an_exponent() -> None:
+    shown = _ends(Range(low=0.0, expected=0.00002, high=0.0123), "hours")
+    assert shown == ("0", "< 0.001", "0.0123")
+    assert _ends(Range(low=999.4, expected=1234.5, high=1e9), "hours") == ("999", "1,234", "1,000,000,000")

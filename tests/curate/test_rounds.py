@@ -171,3 +171,23 @@ def test_a_teacher_that_cannot_read_a_reply_loses_one_row(tmp_path: Path) -> Non
     report = run(flow(tmp_path, _Unreadable(error_rate=0.0), samples=1), tmp_path / "root")
     assert report.solve is not None
     assert report.solve["outcomes"] == {"error": 1, "pass": ROWS - 1}
+
+
+@pytest.mark.parametrize("annotate", [{"samples": 2}, {"samples": 300}, {"until_verified": {"max_samples": 2}}])
+def test_a_teacher_is_asked_for_its_domains_alone(tmp_path: Path, annotate: dict[str, Any]) -> None:
+    rows = [{"problem": f"{n} + 1?", "answer": str(n + 1), "domain": "math" if n % 2 else "puzzle"} for n in range(6)]
+    path = tmp_path / "mixed.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in [*rows, {**rows[0], "domain": "code"}]))
+    columns = Columns(problem="problem", answer="answer", domain="domain")
+    teachers = (Fake(error_rate=0.0, domains=("math",)), Fake(error_rate=1.0, domains=("puzzle",)))
+    made = flow(tmp_path, *teachers, **annotate).model_copy(update={"sources": (Jsonl(path=path, columns=columns),)})
+    report = run(made, tmp_path)
+    each = annotate.get("samples", 0)
+    assert report.solve is not None
+    assert report.solve["asked"] == (6 * each if each else 3 * 1 + 3 * 2)  # all of math pass, all of puzzle fail
+    assert report.solve["without_answer"] == 1  # nobody is asked for code
+    found = attempts(tmp_path, tmp_path)
+    assert {problem: {outcome for _, outcome in got} for problem, got in found.items()} == {
+        f"{n} + 1?": {"pass" if n % 2 else "fail"} for n in range(6)
+    }
+    assert {got[0][0] for got in found.values()} == {0}

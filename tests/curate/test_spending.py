@@ -15,6 +15,7 @@ from curate.engine.local import Local
 from curate.flow import Options
 from curate.ledger import Ledger
 from curate.order import Course
+from curate.plan import plan
 from curate.progress import Progress
 from curate.pulse import Pulse
 from curate.records import Attempt, Verdict
@@ -22,6 +23,7 @@ from curate.report import Report
 from curate.run import Run
 from curate.spending import Served, Spending, money, with_rows
 from recipes.schema import Recipe
+from tests.loopback import loopback
 
 IN, OUT = 2.0, 8.0
 
@@ -62,17 +64,8 @@ class Billing:
 @asynccontextmanager
 async def serving() -> AsyncIterator[Billing]:
     server = Billing()
-    app = web.Application()
-    app.router.add_post("/v1/chat/completions", server.answer)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
-    try:
+    async with loopback(web.post("/v1/chat/completions", server.answer)) as server.url:
         yield server
-    finally:
-        await runner.cleanup()
 
 
 def recipe(server: Billing, path: Path, **teacher: Any) -> Recipe:
@@ -119,6 +112,9 @@ async def test_a_cut_answer_that_was_asked_for_again_is_money_lost_to_the_cap(tm
             assert block["paid_usd"] == pytest.approx(sum(billed.values()), abs=1e-6)
             assert block["lost_usd"]["truncated"] == pytest.approx(cut, abs=1e-6)
             assert block["by_result_usd"]["verified"] == pytest.approx(sum(billed.values()) - cut, abs=1e-6)
+        left = await plan(Recipe.model_validate(known), Options(root=tmp_path / "root", quiet=True))
+        assert left.paid_usd == pytest.approx(sum(billed.values()), abs=1e-6)  # the cut answer was paid for too
+        assert (left.answered, left.requests.high) == (2, 0)
 
 
 async def test_the_report_adds_up_to_the_bill(tmp_path: Path) -> None:
@@ -192,11 +188,13 @@ def test_what_the_judge_took_is_counted_once_a_verdict() -> None:
 
 
 def test_a_change_of_the_fingerprint_is_told() -> None:
-    spending = Spending()
+    spending, told = Spending(), list[str]()
     for key, mark in enumerate(["fp1", "fp1", "fp2", None]):
         spending.add(attempt(key, 1.0), verdict("pass"), Served("t", "m", mark))
+        told += spending.just_changed()  # when it happens, and once
     (line,) = spending.changed()
     assert "2 fingerprints" in line
+    assert told == [line]
     same = Spending()
     same.add(attempt(1, 1.0), verdict("pass"), Served("t", "m", "fp1", "here"))
     same.add(attempt(2, 1.0), verdict("pass"), Served("t", "m", "fp1", "there"))

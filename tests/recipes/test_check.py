@@ -91,3 +91,65 @@ def test_a_wrong_column_is_found_before_the_run(tmp_path: Path) -> None:
         check(str(recipe))
     assert "questoin" in str(caught.value)
     assert "question" in str(caught.value)
+
+
+def _models(folder: Path, teacher: str, more: str = "") -> Path:
+    (folder / "q.jsonl").write_text('{"question": "1 + 1?", "answer": "2"}\n', "utf-8")
+    source = "{kind: jsonl, path: q.jsonl, domain: math, columns: {problem: question, answer: answer}}"
+    recipe = folder / "r.yaml"
+    recipe.write_text(f"name: mine\nsources:\n  - {source}\nannotate:\n  teacher: {teacher}\n{more}", "utf-8")
+    return recipe
+
+
+@pytest.mark.parametrize(
+    ("teacher", "budget", "told"),
+    [
+        (
+            "{kind: openai, model: m, base_url: 'http://x/v1', max_tokens: 9}",
+            "{max_cost_usd: 5}",
+            "the price of openai/m",
+        ),
+        ("{kind: openai, model: gpt-4o}", "{max_cost_usd: 5}", "nothing limits an answer of openai/gpt-4o"),
+        ("{kind: openai, model: m, base_url: 'http://x/v1'}", "{max_output_tokens: 5}", "nothing limits an answer"),
+        ("{kind: openai, model: m, base_url: 'http://x/v1'}", "{max_gpu_hours: 5}", "how many GPUs it runs on"),
+    ],
+)
+def test_a_budget_that_nothing_can_be_held_to_is_told(tmp_path: Path, teacher: str, budget: str, told: str) -> None:
+    recipe = _models(tmp_path, teacher, f"budget: {budget}\n")
+    with pytest.raises(RecipeError, match=told):
+        check(str(recipe))
+    recipe.write_text(recipe.read_text("utf-8").split("budget:")[0], "utf-8")
+    check(str(recipe))
+
+
+def test_a_judge_without_a_price_is_told(tmp_path: Path) -> None:
+    teacher, judge = "{kind: openai, model: gpt-4o, max_tokens: 9}", "{kind: openai, model: j, base_url: 'http://x/v1'}"
+    recipe = _models(
+        tmp_path, teacher, f"judge: {judge}\nbudget: {{max_cost_usd: 5}}\nverify: {{math: [math, judge]}}\n"
+    )
+    with pytest.raises(RecipeError, match="the price of openai/j"):
+        check(str(recipe))
+
+
+def test_the_gpus_of_a_price_are_those_that_serve_takes(tmp_path: Path) -> None:
+    serve = "serve: {gpus: 4, slurm: {nodes: 2}}, price: {gpu_hour: 2.5}"
+    recipe = _models(tmp_path, f"{{kind: openai, model: m, {serve}}}", "budget: {max_gpu_hours: 5}\n")
+    price = read(recipe).annotate.teacher[0].price  # type: ignore[attr-defined]
+    assert (price.gpu_hour, price.gpus) == (2.5, 8)
+    for bad in ("price: {gpu_hour: 2.5}, base_url: 'http://x/v1'", "serve: {gpus: 0}, price: {gpu_hour: 2.5}"):
+        with pytest.raises(RecipeError, match="gpus"):
+            read(_models(tmp_path, f"{{kind: openai, model: m, {bad}}}"))
+
+
+def test_what_starting_servers_lacks_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    notes = check(str(_models(tmp_path, "{kind: openai, model: m, serve: {server: vllm}}"))).notes
+    assert any("vllm, which is not there: install vllm" in note for note in notes)
+    notes = check(str(_models(tmp_path, "{kind: openai, model: m, serve: {slurm: {nodes: 1}}}"))).notes
+    assert any("sbatch is not there" in note for note in notes)
+    notes = check(str(_models(tmp_path, "{kind: openai, model: m, endpoints_folder: nowhere}"))).notes
+    assert any("there is no such folder" in note for note in notes)
+    for name in ("vllm", "sbatch"):
+        (tmp_path / name).write_text("#!/bin/sh\n")
+        (tmp_path / name).chmod(0o755)
+    assert not check(str(_models(tmp_path, "{kind: openai, model: m, serve: {server: vllm}}"))).notes

@@ -12,6 +12,7 @@ from typing import Any
 from aiohttp import web
 
 from tests.curate.calls.server import answer
+from tests.loopback import loopback
 
 
 class BatchServer:
@@ -35,6 +36,7 @@ class BatchServer:
         self.short_content = 0  # downloads that end half-way as if they were whole
         self.miscounts = 0  # answers that a batch says it has beyond those it has
         self.unseen = 0  # listings that do not show what was made yet
+        self.deleted: list[str] = []
         self.model = "teacher-0001"
 
     def fault(self, what: str) -> web.Response | None:
@@ -94,6 +96,13 @@ class BatchServer:
         if batch["status"] == "in_progress" and not self.held and batch["polls"] > self.ready_after:
             self.finish(batch)
         return self.shown(name)
+
+    async def delete(self, request: web.Request) -> web.Response:
+        if (bad := self.fault("delete")) is not None:
+            return bad
+        name = request.match_info["id"]
+        self.deleted.append(name)
+        return web.json_response({"id": name, "object": "file", "deleted": True})
 
     def finish(self, batch: dict[str, Any]) -> None:
         if self.refuse:
@@ -169,17 +178,12 @@ class BatchServer:
 @asynccontextmanager
 async def batching() -> AsyncIterator[BatchServer]:
     server = BatchServer()
-    app = web.Application(client_max_size=1 << 28)
-    app.router.add_post("/v1/files", server.upload)
-    app.router.add_get("/v1/files/{id}/content", server.content)
-    app.router.add_post("/v1/batches", server.create)
-    app.router.add_get("/v1/batches", server.listed)
-    app.router.add_get("/v1/batches/{id}", server.poll)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
-    try:
+    async with loopback(
+        web.post("/v1/files", server.upload),
+        web.get("/v1/files/{id}/content", server.content),
+        web.delete("/v1/files/{id}", server.delete),
+        web.post("/v1/batches", server.create),
+        web.get("/v1/batches", server.listed),
+        web.get("/v1/batches/{id}", server.poll),
+    ) as server.url:
         yield server
-    finally:
-        await runner.cleanup()

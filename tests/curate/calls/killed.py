@@ -3,9 +3,16 @@
 import asyncio
 from pathlib import Path
 
+import pyarrow as pa
+
 import curate.calls.posted  # noqa: F401 - loaded before the process is forked
 from curate.calls import client
+from curate.calls.wire import Wire
 from tests.curate.calls.till import ask_all
+
+# Both load much more when they are first used: also before the fork, or each process would do it again.
+pa.array([0])
+Wire().client("http://127.0.0.1:9/v1", None)
 
 
 def ask(folder: str, url: str, count: int, concurrency: int) -> None:

@@ -12,6 +12,8 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.loopback import loopback
+
 
 class Server:
     def __init__(self) -> None:
@@ -124,15 +126,5 @@ BODIES: dict[str, Any] = {
 @asynccontextmanager
 async def serving() -> AsyncIterator[Server]:
     server = Server()
-    app = web.Application(client_max_size=1 << 24)
-    app.router.add_post("/v1/chat/completions", server.handle)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    port = runner.addresses[0][1]
-    server.url = f"http://127.0.0.1:{port}/v1"
-    try:
+    async with loopback(web.post("/v1/chat/completions", server.handle)) as server.url:
         yield server
-    finally:
-        await runner.cleanup()

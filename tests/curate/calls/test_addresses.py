@@ -16,9 +16,10 @@ from curate.calls.budget import Budget
 from curate.calls.client import Calls
 from curate.calls.endpoint import NoServer, label
 from curate.calls.model import Address, Call, Rates, Reply
-from curate.calls.serving.registry import STALE_S, Registered
+from curate.calls.serving.registry import STALE_S, Registered, register
 from curate.errors import Stopped
 from curate.ledger import Ledger
+from curate.pulse import Pulse
 from tests.curate.calls.till import Till, call, open_till
 
 
@@ -295,3 +296,25 @@ async def test_a_rate_holds_for_requests_that_wait_together(tmp_path: Path) -> N
 
 def test_an_address_for_people_holds_no_secret() -> None:
     assert label("https://user:secret@host.example:8000/v1/?key=abc") == "host.example:8000/v1"
+
+
+async def test_a_folder_without_servers_is_told_within_seconds(tmp_path: Path) -> None:
+    folder = tmp_path / "servers"
+    one = call("http://nowhere.invalid/v1", "?", endpoints_folder=str(folder))
+    async with open_till(Till({})) as till, Ledger(tmp_path / "ledger") as ledger, Calls(ledger) as calls:
+        pulse = Pulse(calls, lambda: None)
+        assert pulse() == ""
+        asking = asyncio.ensure_future(calls.ask(ask(one, "a")))
+        await asyncio.sleep(0.2)
+        assert (
+            pulse() == f"no server of teacher is registered in {folder} (there is no such folder: see endpoints_folder)"
+        )
+        folder.mkdir()
+        await asyncio.sleep(0.2)
+        assert "it holds none that answers" in pulse()
+        register(folder, "a", Registered("http://x/v1", "other"))
+        await asyncio.sleep(0.2)
+        assert "(but of other)" in pulse()
+        register(folder, "b", Registered(till.url, "teacher"))
+        assert (await asyncio.wait_for(asking, 10)).status == "ok"
+        assert "registered" not in pulse()

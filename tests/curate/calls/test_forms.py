@@ -18,6 +18,7 @@ from curate.teachers._api import Api
 from curate.teachers.completions import Completions
 from curate.teachers.openai import Openai
 from curate.teachers.responses import Responses
+from tests.loopback import loopback
 
 USAGE = {"input_tokens": 11, "output_tokens": 7, "output_tokens_details": {"reasoning_tokens": 4}}
 HARMONY = (
@@ -52,17 +53,10 @@ class Server:
 @pytest.fixture
 async def server() -> AsyncIterator[Server]:
     running = Server()
-    app = web.Application()
-    for path in ("/v1/responses", "/v1/completions", "/v1/chat/completions"):
-        app.router.add_post(path, running.handle)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    running.url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
-    try:
+    async with loopback(
+        *(web.post(f"/v1/{form}", running.handle) for form in ("responses", "completions", "chat/completions"))
+    ) as running.url:
         yield running
-    finally:
-        await runner.cleanup()
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from curate.calls.trouble import Busy, Refused, Unclear
-from curate.calls.wire import reply_of
+from curate.calls.wire import reply_of, trouble_of
 from curate.teachers.openai import Openai
 from tests.curate.calls.test_forms import LAST, Server, asked, delta, events, quick, said, server
 
@@ -43,3 +43,9 @@ async def test_a_stream_may_give_its_content_in_parts(server: Server, tmp_path: 
     server.answers = [events(odd, thinking("two "), thinking("and two"), *parts, LAST)]
     attempt, _ = await asked(Openai(model="m", base_url=server.url, stream=True), tmp_path)
     assert said(attempt) == ("two and two", "It is 4.", "stop")
+
+
+@pytest.mark.parametrize("words", ["404: Not Found", "Error code: 404 - Not Found", "Not Found"])
+def test_a_status_is_said_once(words: str) -> None:
+    assert str(trouble_of(404, words, {})) == "404 Not Found"
+    assert str(trouble_of(500, "4096 tokens are too many", {})) == "500 4096 tokens are too many"

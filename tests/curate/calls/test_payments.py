@@ -1,5 +1,6 @@
 """A budget holds over all the commands that a run takes, whatever ended them."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ from curate.calls.payments import paid_note, sent_note, spent_by, unanswered
 from curate.calls.prices import Price
 from curate.errors import Stopped
 from curate.keys import digest
-from curate.ledger import Ledger
+from curate.ledger import Entry, Ledger
+from tests.curate.calls.till import Till, open_till
+from tests.curate.calls.till import call as till_call
 
 
 def call(number: int) -> Call:
@@ -55,3 +58,35 @@ async def test_a_send_whose_end_nobody_saw_counts_with_its_worst_case(tmp_path: 
         assert spent_by(ledger, "s") == Spent()
         assert unanswered(ledger, "r") == 1
         assert unanswered(ledger, "s") == 0
+
+
+async def test_gpu_time_of_a_process_that_was_killed_counts_until_it_was_last_heard_of(tmp_path: Path) -> None:
+    """Two requests shared 8 GPUs for a minute; an earlier process had one for half a minute; the rest is settled."""
+
+    def sent(key: str, at: float, by: str, run: str = "r") -> Entry:
+        note = {"at": at, "endpoint": "gpu1/v1", "gpus": 8, "gpu_hour": 3.0, "by": by}
+        return sent_note(digest(key), f"{key}{by}", run, Spent(0.0, 0.0, 100), note)
+
+    async with Ledger(tmp_path) as ledger:
+        await ledger.put([sent("a", 1000.0, "p1"), sent("b", 1030.0, "p1"), sent("z", 1035.0, "p1", "other")])
+        await ledger.put([paid_note(digest("b"), "bp1", "r", Spent(0.5, 0.1, 70))])
+        await ledger.put([sent(key, 9000.0, "p2") for key in ("c", "d")] + [sent("e", 9060.0, "p2")])
+        await ledger.put([paid_note(digest("e"), "ep2", "r", Spent())])
+        spent = spent_by(ledger, "r")
+        hours = 0.1 + 8 * 35 / 3600 + 8 * 60 / 3600
+        assert spent.gpu_hours == pytest.approx(hours)
+        assert spent.usd == pytest.approx(0.5 + 3.0 * (hours - 0.1))
+        assert spent.output_tokens == 70 + 3 * 100
+        assert unanswered(ledger, "r") == 3
+
+
+async def test_a_send_to_own_hardware_says_what_its_time_costs(tmp_path: Path) -> None:
+    async with open_till(Till({})) as till:
+        own = Price(gpu_hour=3.0, gpus=8)
+        async with Ledger(tmp_path) as ledger, Calls(ledger, run="r") as calls:
+            await calls.ask(till_call(till.url, "a", price=own))
+            await calls.ask(till_call(till.url, "b", price=Price(input=1.0, output=1.0)))
+            notes = [json.loads(body) for _, _, body in ledger.scan("sent")]
+    assert [(note.get("gpus"), note.get("gpu_hour"), "by" in note) for note in notes] == [
+        (8, 3.0, True), (None, None, False)
+    ]  # fmt: skip

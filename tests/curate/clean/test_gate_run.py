@@ -7,16 +7,18 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pyarrow.parquet as pq
 import pytest
 
+from curate.calls.client import Calls
 from curate.errors import Stopped
 from curate.gates import examine
 from curate.ingest import ingest
-from curate.isolation import SandboxBlock
 from curate.kinds import Gate, Label, Opinion, Unexamined
 from curate.labels import Cleaning, clean, label, label_drops
 from curate.ledger import Ledger
@@ -25,6 +27,7 @@ from curate.records import Question
 from curate.report import Report
 from curate.resources import Resources
 from curate.run import Run
+from curate.verdicts import Verdicts
 from tests.curate.test_labels import Numbers, Odd
 
 VERISTILL = str(Path(sys.executable).with_name("veristill"))
@@ -61,13 +64,19 @@ def run(tmp_path: Path) -> Run:
     return run
 
 
+@asynccontextmanager
+async def _handles(run: Run) -> AsyncIterator[Resources]:
+    async with Ledger(run.root / "ledger") as ledger, Calls(ledger) as calls:
+        yield Resources(ledger, calls, Verdicts(ledger))
+
+
 async def _clean(run: Run, stages: list[Label | Gate]) -> Cleaning:
     done = ingest(run, [Numbers()], None, QUIET)
     cleaning = Cleaning(run, stages, done.rows, done.key)
     while (stage := cleaning.stage) is not None:
         reused = cleaning.labelled(whole=True)
         if not reused and isinstance(stage, Gate):
-            await examine(cleaning, stage, run, SandboxBlock(), QUIET)
+            await examine(cleaning, stage, _handles(run), QUIET)
         elif not reused:
             assert isinstance(stage, Label)
             label(cleaning, stage, QUIET)

@@ -123,7 +123,7 @@ def string_table(texts: list[str]) -> pa.Table:
 
 
 def test_groups_and_shards_are_cut_by_bytes(tmp_path: Path) -> None:
-    sizes = [5 << 20, 5 << 20, 5 << 20, 5 << 20, 40 << 20, 1, 2]
+    sizes = [2 << 20, 2 << 20, 2 << 20, 5 << 20, 40 << 20, 1, 2]
     texts = [random_text(size, seed) if size > 2 else "x" for seed, size in enumerate(sizes)]
     made: list[dict[str, bytes]] = []
     for batches in ([texts], [[text] for text in texts], [texts[:3], texts[3:]]):
@@ -136,7 +136,7 @@ def test_groups_and_shards_are_cut_by_bytes(tmp_path: Path) -> None:
     assert made[0] == made[1] == made[2]
     files = [pq.ParquetFile(path) for path in sorted((tmp_path / "0").iterdir())]
     groups = [[file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)] for file in files]
-    # 3 x 5 MB fit into 16 MB; 40 MB stands alone; a file ends once it holds 20 MB of compressed hex digits.
+    # 3 x 2 MB fit into 8 MB; 40 MB stands alone; a file ends once it holds 20 MB of compressed hex digits.
     assert groups == [[3, 1, 1], [2]]
     assert [text for file in files for text in file.read()["text"].to_pylist()] == texts
 

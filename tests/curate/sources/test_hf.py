@@ -86,6 +86,17 @@ def test_a_folder_of_json_lines_with_tests(tmp_path: Path) -> None:
     assert item.truth == Tests(cases='{"inputs": ["1"], "outputs": ["2"]}')
 
 
+@pytest.mark.parametrize("streaming", [True, False])
+def test_named_files_only(folder: Path, streaming: bool) -> None:
+    (folder / "ours.py").write_text("raise SystemExit('a loading script ran')\n")
+    items = list(source(folder, data_files=["t*-00000.parquet"], streaming=streaming).read())
+    assert len(items) == 13
+    (item,) = source(folder, data_files=["test-*.parquet"], streaming=streaming).read()
+    assert isinstance(item, Question)
+    assert item.source_id == "t"
+    assert isinstance(error_of(source(folder, data_files=["dev-*.parquet"])), InputError)
+
+
 def test_a_config(tmp_path: Path) -> None:
     path = tmp_path / "two"
     for name in ("easy", "hard"):

@@ -15,6 +15,7 @@ from typing import Any
 from aiohttp import web
 
 from tests.curate.calls.server import answer
+from tests.loopback import loopback
 
 _ORDER = re.compile(
     r"(?:say|reply|verdict|output|answer with|return|respond)\W+(?:\w+\W+){0,6}?(?:equal|correct|true)", re.I
@@ -90,13 +91,5 @@ class JudgeServer:
 @asynccontextmanager
 async def judging() -> AsyncIterator[JudgeServer]:
     server = JudgeServer()
-    app = web.Application(client_max_size=1 << 24)
-    app.router.add_post("/v1/chat/completions", server.handle)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
-    try:
+    async with loopback(web.post("/v1/chat/completions", server.handle)) as server.url:
         yield server
-    finally:
-        await runner.cleanup()

@@ -1,0 +1,1 @@
+"""Measured columns of attempts: what selectors may read, and how it is counted."""

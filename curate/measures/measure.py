@@ -1,0 +1,301 @@
+"""Fills the columns that selectors read: from the table itself, the questions, cleaning's scores, and answers' texts.
+
+What is measured on a text is stored in the ledger under the text's hash and the measure's own, so nothing is measured
+twice; texts are read in the batches in which the ledger gives them, and only those that lack a measure.
+"""
+
+import asyncio
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curate.assemble import decided_now
+from curate.attempts import text_key
+from curate.keys import digest
+from curate.labels import Kept, Scores
+from curate.ledger import Entry
+from curate.measures import checks, votes
+from curate.measures.names import CHECKS, COLUMNS, VOTES
+from curate.measures.tokens import CHARS_PER_TOKEN, Counter, Measure
+from curate.progress import Progress
+from curate.questions import SCHEMA, QuestionTable
+from curate.records import Attempt
+from curate.resources import Resources, verifier_workers
+from curate.run import Run
+from curate.solve import Work
+
+_KEYS = 4096  # looked up at a time
+_WORD = pa.dictionary(pa.int32(), pa.string())
+
+
+class Measured(NamedTuple):
+    """The attempts with all that was asked for, and in which tokens they are counted."""
+
+    attempts: pa.Table
+    tokens_by: str
+
+
+class Wanted(NamedTuple):
+    """What is to be measured, and with what."""
+
+    names: frozenset[str]
+    measure: Measure
+    scores: Scores
+    work: Work
+    rows: int  # of the sources: every `seq` is below it
+
+
+async def measured(run: Run, attempts: pa.Table, wanted: Wanted, resources: Resources, progress: Progress) -> Measured:
+    """The ordered table of attempts with the columns `wanted.names` and `tokens`.
+
+    Raises InputError or Prerequisite where the tokenizer cannot be had. With `resources.read_only` nothing is stored.
+    """
+    names = wanted.names
+    attempts = _of_run(attempts, names)
+    attempts = _of_questions(run, attempts, names)
+    for name, values in wanted.scores.items():
+        if name in names:
+            given = values[attempts.column("seq").to_numpy()]
+            attempts = attempts.append_column(name, pa.array(given, from_pandas=True))
+    counter = await asyncio.to_thread(wanted.measure.counter)
+    texts = _Texts(run, attempts, wanted, resources, counter)
+    await texts.measure(progress)
+    attempts = texts.table()
+    if names & set(VOTES):
+        attempts = await _voted(attempts, texts.answers, resources, progress)
+    if counter is not None:
+        return Measured(attempts, f"counted by the tokenizer {counter.name}")
+    return _substituted(attempts)
+
+
+def _of_run(attempts: pa.Table, names: frozenset[str]) -> pa.Table:
+    if not names & {"samples", "passed", "pass_rate"}:
+        return attempts
+    seqs = attempts.column("seq").to_numpy()
+    groups = np.unique(seqs, return_inverse=True)[1].reshape(-1)
+    outcome = attempts.column("outcome").cast(pa.string())
+    passed = pc.equal(outcome, "pass").to_numpy()
+    decided = passed | pc.equal(outcome, "fail").to_numpy()
+    count = int(groups.max(initial=-1)) + 1
+    samples = np.bincount(groups, weights=decided, minlength=count)[groups] if count else np.zeros(0)
+    right = np.bincount(groups, weights=passed, minlength=count)[groups] if count else np.zeros(0)
+    rate = np.divide(right, samples, out=np.full(len(samples), np.nan), where=samples > 0)
+    for name, values in (("samples", samples), ("passed", right), ("pass_rate", rate)):
+        if name in names:
+            attempts = attempts.append_column(name, pa.array(values, pa.float64(), from_pandas=True))
+    return attempts
+
+
+def _of_questions(run: Run, attempts: pa.Table, names: frozenset[str]) -> pa.Table:
+    plain = [name for name in ("licence", "truth", "problem_chars") if name in names]
+    keys = sorted(name.removeprefix("meta.") for name in names if name.startswith("meta."))
+    if not plain and not keys:
+        return attempts
+    table = QuestionTable(run.questions)
+    stored = {"licence": "licence", "truth": "truth_type", "problem_chars": "problem"}
+    found: dict[str, list[Any]] = {name: [] for name in ("seq", *plain, *keys)}
+    for group in table.groups(["seq", *(stored[name] for name in plain), *(["meta"] if keys else [])]):
+        found["seq"] += group.column("seq").to_pylist()
+        for name in plain:
+            found[name] += _plain(group, name)
+        for row in group.column("meta").to_pylist() if keys else ():
+            meta = json.loads(row)
+            for key in keys:
+                found[key].append(meta.get(key))
+    place = np.searchsorted(np.asarray(found["seq"], dtype=np.int64), attempts.column("seq").to_numpy())
+    indices = pa.array(place)
+    for name in plain:
+        kind = pa.float64() if name == "problem_chars" else _WORD
+        attempts = attempts.append_column(name, pa.array(found[name], kind).take(indices))
+    for key in keys:
+        attempts = attempts.append_column(f"meta.{key}", _key_values(found[key]).take(indices))
+    return attempts
+
+
+def _plain(group: pa.Table, name: str) -> list[Any]:
+    if name == "problem_chars":
+        return pc.utf8_length(group.column("problem")).to_pylist()  # type: ignore[no-any-return]
+    return group.column("truth_type" if name == "truth" else name).to_pylist()  # type: ignore[no-any-return]
+
+
+def _key_values(values: list[Any]) -> pa.Array:
+    """A question's own key as a column: numbers if all of them are, else texts; lists and blocks are no values."""
+    plain = [value if isinstance(value, str | int | float | bool) else None for value in values]
+    given = [value for value in plain if value is not None]
+    if given and all(isinstance(value, bool) for value in given):
+        return pa.array(plain, pa.bool_())
+    if given and all(isinstance(value, int | float) and not isinstance(value, bool) for value in given):
+        return pa.array([None if value is None else float(value) for value in plain], pa.float64())
+    return pa.array([None if value is None else str(value) for value in plain], _WORD)
+
+
+class _Texts:
+    """The measures of texts, as arrays over the rows of the table."""
+
+    def __init__(
+        self, run: Run, attempts: pa.Table, wanted: Wanted, resources: Resources, counter: Counter | None
+    ) -> None:
+        self._run, self._attempts, self._work, self._resources = run, attempts, wanted.work, resources
+        self._rows, self._counter = wanted.rows, counter
+        self._seqs, self._samples = (attempts.column(name).to_numpy() for name in ("seq", "sample"))
+        self._specs: dict[str, dict[str, Any]] = {} if counter is None else {"tokens": counter.spec}
+        self._checked = [name for name in CHECKS if name in wanted.names]
+        if self._checked:
+            self._specs["checks"] = checks.SPEC
+        if wanted.names & set(VOTES):
+            self._specs["answer"] = votes.SPEC
+        rows = attempts.num_rows
+        self._tokens: npt.NDArray[np.float64] = np.full(rows if counter else 0, np.nan)
+        self._numbers = {name: np.full(rows, np.nan) for name in self._checked if name != "language"}
+        self._languages: list[str | None] = [None] * (rows if "language" in self._checked else 0)
+        self.answers: dict[int, str] = {}
+
+    async def measure(self, progress: Progress) -> None:
+        """Take what the ledger has, and measure the rest."""
+        if not self._specs:
+            return
+        finished = pc.equal(self._attempts.column("finish_reason").cast(pa.string()), "stop").to_numpy()
+        wanted = {kind: finished for kind in self._specs}
+        if "answer" in wanted:  # nobody votes where the truth is known
+            wanted["answer"] = (
+                finished & pc.equal(self._attempts.column("truth").cast(pa.string()), "unknown").to_numpy()
+            )
+        missing = np.zeros(len(finished), dtype=np.bool_)
+        for kind, rows in wanted.items():
+            missing |= await asyncio.to_thread(self._known, kind, np.flatnonzero(rows), len(finished))
+        if not missing.any():
+            return
+        with progress.stage("measure", int(missing.sum())) as bar:
+            for batch in self._batches(missing):
+                entries = await asyncio.to_thread(self._measured, batch, wanted)
+                if entries and not self._resources.read_only:
+                    await self._resources.ledger.put(entries)
+                bar.advance(len(batch))
+
+    def _known(self, kind: str, rows: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.bool_]:
+        """Fill in what the ledger has; returns which rows (count,) it has not."""
+        missing = np.zeros(count, dtype=np.bool_)
+        column = self._attempts.column("text_key")
+        for start in range(0, len(rows), _KEYS):
+            part = rows[start : start + _KEYS]
+            keys = [self._key(kind, one) for one in column.take(pa.array(part)).to_pylist()]
+            found = self._resources.ledger.get("measure", list(set(keys)))
+            for row, key in zip(part.tolist(), keys, strict=True):
+                if key in found:
+                    self._fill(kind, row, json.loads(found[key][0]))
+                else:
+                    missing[row] = True
+        return missing
+
+    def _key(self, kind: str, text: bytes) -> str:
+        return digest("measure", self._specs[kind], text.hex())
+
+    def _batches(self, missing: npt.NDArray[np.bool_]) -> Iterator[list[tuple[int, Attempt]]]:
+        """The rows that lack a measure with their attempts, as the ledger gives them."""
+        table = QuestionTable(self._run.questions)
+        kept = Kept(self._rows)
+        kept.set(self._seqs[missing].tolist(), True)
+        columns = [name for name in SCHEMA.names if name != "test_cases"]
+        groups = filter(len, map(kept.only, table.groups(columns)))
+        for _, part in decided_now(groups, self._work, self._resources):
+            batch = []
+            for question, solved in part:
+                for one in solved.decided:
+                    row = self._row(question.seq, one.attempt.sample)
+                    if row is not None and missing[row]:
+                        batch.append((row, one.attempt))
+            if batch:
+                yield batch
+
+    def _row(self, seq: int, sample: int) -> int | None:
+        low, high = np.searchsorted(self._seqs, [seq, seq + 1])
+        at = int(low + np.searchsorted(self._samples[low:high], sample))
+        return at if at < high and self._samples[at] == sample else None
+
+    def _measured(self, batch: Sequence[tuple[int, Attempt]], wanted: dict[str, npt.NDArray[np.bool_]]) -> list[Entry]:
+        """Measure a batch; returns the records of it."""
+        entries: dict[str, Entry] = {}
+        for kind, rows in wanted.items():
+            mine = [(row, attempt) for row, attempt in batch if rows[row]]
+            for (row, attempt), value in zip(mine, self._values(kind, [one for _, one in mine]), strict=True):
+                self._fill(kind, row, value)
+                key = self._key(kind, text_key(attempt))
+                entries[key] = Entry("measure", key, "", json.dumps(value, ensure_ascii=False).encode())
+        return list(entries.values())
+
+    def _values(self, kind: str, attempts: Sequence[Attempt]) -> list[Any]:
+        if kind == "checks":
+            return [checks.checks(one.reasoning or "", one.solution) for one in attempts]
+        if kind == "answer":
+            return [votes.answer_of(one.solution) for one in attempts]
+        assert self._counter is not None
+        texts = [text for one in attempts for text in (one.reasoning or "", one.solution)]
+        counts = self._counter.count(texts)
+        return [counts[at] + counts[at + 1] for at in range(0, len(counts), 2)]
+
+    def _fill(self, kind: str, row: int, value: Any) -> None:
+        if kind == "tokens":
+            self._tokens[row] = value
+        elif kind == "answer":
+            if value is not None:
+                self.answers[row] = value
+        else:
+            for name, numbers in self._numbers.items():
+                numbers[row] = value[name]
+            if self._languages:
+                self._languages[row] = value["language"]
+
+    def table(self) -> pa.Table:
+        """The attempts with these columns."""
+        table = self._attempts
+        for name, values in self._numbers.items():
+            column = pa.array(values, pa.float64(), from_pandas=True)
+            table = table.append_column(name, column.cast(pa.bool_()) if COLUMNS[name].type == "truth" else column)
+        if self._languages:
+            table = table.append_column("language", pa.array(self._languages, pa.string()).dictionary_encode())
+        if self._counter is not None:
+            table = table.append_column("tokens", pa.array(self._tokens, pa.float64(), from_pandas=True))
+        return table
+
+
+async def _voted(attempts: pa.Table, answers: dict[int, str], resources: Resources, progress: Progress) -> pa.Table:
+    """The columns `vote` and `answer`; numbers are the question's own."""
+    rows = attempts.num_rows
+    numbers: npt.NDArray[np.float64] = np.full(rows, np.nan)
+    seqs = attempts.column("seq").to_numpy()
+    questions: dict[int, list[int]] = {}
+    for row in sorted(answers):
+        questions.setdefault(int(seqs[row]), []).append(row)
+    with progress.stage("vote", len(questions)) as bar:
+        async with verifier_workers() as workers:
+            ready = Resources(
+                resources.ledger, resources.calls, resources.verdicts, resources.read_only, workers=workers
+            )
+            for mine in questions.values():
+                for row, vote in zip(mine, await votes.votes([answers[row] for row in mine], ready), strict=True):
+                    numbers[row] = np.nan if vote is None else vote
+                bar.advance()
+    texts = pa.array([answers.get(row) for row in range(rows)], pa.string())
+    attempts = attempts.append_column("vote", pa.array(numbers, pa.float64(), from_pandas=True))
+    return attempts.append_column("answer", texts)
+
+
+def _substituted(attempts: pa.Table) -> Measured:
+    """Tokens where no tokenizer is named: one server's count for all rows, or one estimate for all rows."""
+    finished = pc.equal(attempts.column("finish_reason").cast(pa.string()), "stop")
+    counted = attempts.column("output_tokens")
+    teachers = pc.unique(attempts.column("teacher").filter(finished).cast(pa.string())).to_pylist()
+    if len(teachers) == 1 and attempts.num_rows and counted.filter(finished).null_count == 0:
+        return Measured(
+            attempts.append_column("tokens", counted.cast(pa.float64())), f"as the server of {teachers[0]} counted them"
+        )
+    estimate = pc.divide(attempts.column("chars").cast(pa.float64()), CHARS_PER_TOKEN)
+    return Measured(
+        attempts.append_column("tokens", pc.round(estimate)),
+        f"an estimate: {CHARS_PER_TOKEN:g} characters a token (measure.tokenizer names a real one)",
+    )

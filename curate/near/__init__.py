@@ -1,0 +1,1 @@
+"""Texts that are equal or nearly so: finding every pair, and what groups they make."""

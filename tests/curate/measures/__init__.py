@@ -1,0 +1,1 @@
+"""Measured columns of attempts."""
