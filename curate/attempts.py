@@ -136,7 +136,15 @@ class AttemptTable:
         self._cut()
         self._gather()
         whole = pa.Table.from_batches(self._chunks, SCHEMA).unify_dictionaries()
-        return whole.sort_by([("seq", "ascending"), ("sample", "ascending")]).combine_chunks()
+        self._chunks = []  # there is one copy of a column at a time beside the ordered one
+        place = pc.sort_indices(whole, [("seq", "ascending"), ("sample", "ascending")])
+        columns = []
+        while whole.num_columns:
+            column, whole = whole.column(0), whole.remove_column(0)
+            columns.append(column.take(place).combine_chunks())
+        ordered = pa.Table.from_arrays(columns, schema=SCHEMA)
+        self._chunks = ordered.to_batches()
+        return ordered
 
     def drops(self) -> Iterator[Drop]:
         """Questions for which there was nothing to ask: no teacher has a recorded answer to them."""
@@ -209,10 +217,10 @@ def _write(path: Path, attempts: pa.Table, opinions: Sequence[Opinion]) -> tuple
     reasons: Counter[str] = Counter()
     with pq.ParquetWriter(partial, _LABELS, compression="zstd") as writer:
         for start in range(0, len(opinions), _CHUNK):
-            part = opinions[start : start + _CHUNK]
+            part = _finished(opinions[start : start + _CHUNK], attempts.column("finish_reason").slice(start, _CHUNK))
             kept = pa.array([one.kept for one in part], pa.bool_())
             found.append(kept)
-            reasons.update(one.reason or "?" for one in part if not one.kept)
+            reasons.update(str(one.reason) for one in part if not one.kept)
             evidence = [
                 json.dumps(one.evidence, ensure_ascii=False, sort_keys=True) if one.evidence else "{}" for one in part
             ]
@@ -225,6 +233,16 @@ def _write(path: Path, attempts: pa.Table, opinions: Sequence[Opinion]) -> tuple
             writer.write_table(pa.Table.from_arrays(columns, schema=_LABELS))
     partial.replace(path)
     return pa.concat_arrays(found) if found else pa.array([], pa.bool_()), reasons
+
+
+def _finished(opinions: Sequence[Opinion], reasons: pa.ChunkedArray) -> list[Opinion]:
+    """What a selector of somebody else's may leave out: unfinished answers go, and what goes has a reason."""
+    made = []
+    for one, finish in zip(opinions, reasons.to_pylist(), strict=True):
+        if one.kept and finish != "stop":
+            one = Opinion(False, "unfinished", {**one.evidence, "finish_reason": finish})
+        made.append(one if one.kept or one.reason else one._replace(reason="?"))
+    return made
 
 
 def size_of(attempts: pa.Table) -> Size:
@@ -278,9 +296,14 @@ def published_evidence(run: Run, selectors: Sequence[Selector]) -> dict[str, str
     return found
 
 
+def selection_files(run: Run) -> list[Path]:
+    """The labels of the selectors, in their order: the eleventh after the tenth."""
+    return sorted(run.labels.glob("select-*.parquet"), key=lambda path: int(path.stem.split("-", 2)[1]))
+
+
 def select_drops(run: Run) -> Iterator[Drop]:
     """The attempts that selection left out."""
-    for path in sorted(run.labels.glob("select-*.parquet")):
+    for path in selection_files(run):
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches():
                 for row in pc.filter(batch, pc.invert(batch.column("kept"))).to_pylist():

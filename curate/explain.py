@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from curate.attempts import selection_files
 from curate.drops import read_drops
 from curate.errors import InputError
 from curate.flow import Flow
@@ -17,8 +18,10 @@ from curate.resources import open_resources
 from curate.run import Run
 from curate.runs import need_run
 from curate.solve import decide
+from curate.sources._published import PRIVATE
 
 _NUMBER = re.compile("[0-9]{1,18}")  # what fits the column of places
+_HIDDEN = "(not shown: the authors of its source ask for that)"
 _SHORTEST = 6  # digits that an id may be cut to
 
 
@@ -33,7 +36,7 @@ async def explain(run: Run, flow: Flow, what: str) -> dict[str, Any]:
     question, note = _find(run, what)
     found: dict[str, Any] = {
         "note": note,
-        "question": question.untested().model_dump(mode="json"),
+        "question": _told(question),
         "labels": _labels(run, question),
         "attempts": [],
     }
@@ -44,8 +47,17 @@ async def explain(run: Run, flow: Flow, what: str) -> dict[str, Any]:
         found["pending"] = solved.pending
         for one in solved.decided:
             told = {name: getattr(one, name).model_dump(mode="json") for name in ("attempt", "verdict")}
-            found["attempts"].append({**told, "selected": _selected(run, one.attempt.id)})
+            found["attempts"].append({**told, "selected": _selected(run, question.seq, one.attempt.id)})
     return found
+
+
+def _told(question: Question) -> dict[str, Any]:
+    """The question without its tests; without its texts where its source asks that nobody shows them."""
+    told = question.untested().model_dump(mode="json")
+    if question.meta.get(PRIVATE):
+        told |= {name: _HIDDEN for name in ("problem", "gold", "starter_code") if told[name] is not None}
+        told["truth"] = {name: value for name, value in told["truth"].items() if name in ("type", "letter")}
+    return told
 
 
 def _find(run: Run, what: str) -> tuple[Question, str | None]:
@@ -103,9 +115,10 @@ def _opinion(row: dict[str, Any]) -> dict[str, Any]:
     return {"kept": row["kept"], "reason": row["reason"], "evidence": json.loads(row["evidence"])}
 
 
-def _selected(run: Run, attempt_id: str) -> list[dict[str, Any]]:
+def _selected(run: Run, seq: int, attempt_id: str) -> list[dict[str, Any]]:
     found = []
-    for path in sorted(run.labels.glob("select-*.parquet")):
-        rows = pq.read_table(path, filters=[("attempt_id", "=", attempt_id)]).to_pylist()
+    for path in selection_files(run):
+        # An equal question of another source has attempts of the same id.
+        rows = pq.read_table(path, filters=[("seq", "=", seq), ("attempt_id", "=", attempt_id)]).to_pylist()
         found += [{"stage": path.stem, **_opinion(row)} for row in rows]
     return found

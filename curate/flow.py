@@ -15,7 +15,7 @@ from curate.calibrate import Calibrate, Calibration, bounds
 from curate.calls.budget import Caps
 from curate.errors import RecipeError
 from curate.isolation import SandboxBlock
-from curate.kinds import Gate, Label, Selector, Source, Teacher
+from curate.kinds import SCIENCE, Gate, Label, Selector, Source, Teacher
 from curate.lengths import KEEP, OnLength
 from curate.measures.names import problem
 from curate.measures.tokens import Measure
@@ -109,7 +109,7 @@ class Flow(_Block):
         None, description="The model of every judge that names none; with one, free-text references are judged."
     )
     calibrate: Calibrate = Calibrate()
-    select: tuple[Annotated[Selector, Plug("curate.select")], ...] = (Verified(),)
+    select: tuple[Annotated[Selector, Plug("curate.select")], ...] = Field((Verified(),), min_length=1)
     measure: Measure = Measure()
     publish: Publish = Publish()
     budget: BudgetBlock = BudgetBlock()
@@ -172,11 +172,17 @@ class Flow(_Block):
     def never_selected(self, pairs: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
         """Of these (domain, truth type) pairs, those whose answers nothing verifies and a selector then drops."""
         router, kept = self.router(), [one.also for one in self.select if isinstance(one, Verified)]
-        return {pair for pair in pairs if not router.can_verify(*pair) and any(pair[0] not in also for also in kept)}
+        return {
+            pair for pair in pairs if not router.can_verify(*pair) and any(not _among(pair[0], also) for also in kept)
+        }
 
     def router(self) -> Router:
         """The chains, with what other blocks of the recipe say of their verifiers."""
         return self.verify.with_judge(self.judge).with_packages(self.sandbox.packages)
+
+
+def _among(domain: str, named: tuple[str, ...]) -> bool:
+    return domain in named or ("science" in named and domain in SCIENCE)
 
 
 Until = Literal["ingest", "clean", "solve", "select", "publish"]

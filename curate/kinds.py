@@ -200,7 +200,7 @@ class Teacher(Kind):
     concurrency: Annotated[int, Operational()] = 64
     domains: Annotated[tuple[str, ...], Operational()] = Field(
         (),
-        description="Asked for questions of these domains alone (`science`: physics, chemistry, biology too); else all.",
+        description="Asked for questions of these domains alone (`science` covers physics, chemistry, biology).",
     )
 
     def asks(self, question: Question) -> bool:

@@ -7,7 +7,7 @@ so that nothing is paid twice. Where the sources were not read yet, they are rea
 import math
 import tempfile
 from array import array
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -160,13 +160,18 @@ async def _questions(run: Run, flow: Flow, options: Options, progress: Progress)
         kept, labelled = clean(run, flow.stages(), known.rows, known.key, None)
         yield _Here(run, known.rows, kept, flow.stages()[len(labelled) :])
         return
-    gates = [stage for stage in flow.stages() if isinstance(stage, Gate)]
-    pure = flow.model_copy(update={"clean": tuple(stage for stage in flow.clean if not isinstance(stage, Gate))})
+    # Stages that read the scores of gates wait for these; without a score they would drop, or keep, everything.
+    left = [stage for stage in flow.stages() if isinstance(stage, Gate) or stage.wants()]
+    now = tuple(stage for stage in flow.clean if not (isinstance(stage, Gate) or stage.wants()))
+    pure = flow.model_copy(update={"clean": now})
     with tempfile.TemporaryDirectory(prefix="veristill-plan-") as root:
         aside = Run(Path(root), flow.name)
         with aside.writing():
             ready = await Course(aside, pure, options, Local(progress), progress).prepare()
-        yield _Here(aside, ready.ingested.rows, ready.kept, gates)
+        yield _Here(aside, ready.ingested.rows, ready.kept, left)
+
+
+_Who = tuple[int, ...]  # numbers of teachers
 
 
 class _Survey:
@@ -175,8 +180,11 @@ class _Survey:
     def __init__(self, work: Work, resources: Resources) -> None:
         self.asking = work.asking
         self.seen = [Seen(name=teacher.name(), servers=_servers(teacher)) for teacher in work.asking.teachers]
-        self.finished: list[int] = []  # in rounds: the answers asked of each finished question
-        self.open = 0  # in rounds: questions that may be asked more
+        # In rounds, by the numbers of the teachers that a question is for: the questions, the answers asked of each
+        # finished one, and how many may be asked more.
+        self.asks: Counter[_Who] = Counter()
+        self.finished: defaultdict[_Who, list[int]] = defaultdict(list)
+        self.open: Counter[_Who] = Counter()
         self.open_answered = [0 for _ in self.seen]
         self.judging = Moments()  # USD of judging an answer
         self.truths: Counter[tuple[str, str]] = Counter()  # of questions, by domain and truth type
@@ -190,8 +198,9 @@ class _Survey:
         for question in questions:
             self.truths[question.domain, question.truth.type] += 1
             seen = question.untested()
-            for number, teacher in enumerate(self.asking.teachers):
-                call = teacher.call(seen, 0, self._resources) if teacher.asks(seen) else None
+            self.asks[self._who(question)] += 1
+            for number in self._who(question):
+                call = self.asking.teachers[number].call(seen, 0, self._resources)
                 if call is not None:
                     self._can_ask(number, self.asking.capped(call))
         if fresh:
@@ -200,8 +209,11 @@ class _Survey:
             answered = self._answers(questions, samples)
             if self.asking.want is not None or self._work.router.judges():
                 decided = decide(questions, self._work, self._resources, samples)
-                for solved, per_teacher in zip(decided, answered, strict=True):
-                    self._decided(solved, per_teacher)
+                for question, solved, per_teacher in zip(questions, decided, answered, strict=True):
+                    self._decided(self._who(question), solved, per_teacher)
+
+    def _who(self, question: Question) -> _Who:
+        return tuple(number for number, teacher in enumerate(self.asking.teachers) if teacher.asks(question))
 
     def _can_ask(self, number: int, call: Call) -> None:
         seen = self.seen[number]
@@ -242,14 +254,14 @@ class _Survey:
             if all(name in reply.usage for reply in replies):
                 moments.add(sum(reply.usage[name] for reply in replies))
 
-    def _decided(self, solved: Solved, answered: list[int]) -> None:
+    def _decided(self, who: _Who, solved: Solved, answered: list[int]) -> None:
         for one in solved.decided:
             self.judging.add(one.verdict.cost or 0.0)
         if solved.pending:
-            self.open += 1
+            self.open[who] += 1
             self.open_answered = [sum(pair) for pair in zip(self.open_answered, answered, strict=True)]
         elif solved.asked:
-            self.finished.append(solved.asked)
+            self.finished[who].append(solved.asked)
 
     def close(self, *, fresh: bool) -> None:
         """Count what stands twice in the sources once: it is asked once."""
@@ -257,19 +269,27 @@ class _Survey:
             seen.questions = len(np.unique(np.frombuffer(keys, dtype=np.uint64)))
             seen.text_bytes = round(seen.text_bytes * seen.questions / max(1, len(keys)))
         if fresh:
-            self.open = max((seen.questions for seen in self.seen), default=0)
+            self.open = self.asks
 
     def requests(self) -> list[Range]:
         """What is still to be asked of each teacher."""
         if self.asking.want is None:
             return [Range.exactly(max(0, seen.questions * self.asking.samples - seen.answered)) for seen in self.seen]
-        shares = turns_called_for(self.asking, self.finished)
         found = []
-        for number, seen in enumerate(self.seen):
-            mine = sum(shares[number :: len(self.seen)], Range.exactly(0.0)) * float(min(self.open, seen.questions))
+        for number in range(len(self.seen)):
+            mine = sum((self._rounds(number, who) for who in self.asks if number in who), Range.exactly(0.0))
             done = Range.exactly(-float(self.open_answered[number]))
             found.append((mine + done).at_least(Range.exactly(0.0)))
         return found
+
+    def _rounds(self, number: int, who: _Who) -> Range:
+        """What one teacher of these is asked in all, in rounds, about questions that are for them and still open."""
+        asking = self.asking._replace(teachers=tuple(self.asking.teachers[one] for one in who))
+        shares = turns_called_for(asking, self.finished[who])
+        each = sum(shares[who.index(number) :: len(who)], Range.exactly(0.0))
+        mine = sum(count for others, count in self.asks.items() if number in others)
+        once = self.seen[number].questions * self.asks[who] / mine  # what stands twice in the sources is asked once
+        return each * min(float(self.open[who]), once)
 
 
 def _planned(flow: Flow, here: _Here, resources: Resources, progress: Progress, gates: tuple[TeacherPlan, ...]) -> Plan:
@@ -322,7 +342,9 @@ def _judging(flow: Flow, survey: _Survey, requests: Range) -> tuple[Range, list[
 
 
 def _wasted(flow: Flow, survey: _Survey) -> Iterator[str]:
-    """Answers that would be paid for and never selected."""
+    """Questions that nobody would be asked, and answers that would be paid for and never selected."""
+    if nobody := survey.asks[()]:
+        yield f"{nobody:,} questions have a domain that no teacher is for (`domains`): they are dropped, and not asked"
     lost = flow.never_selected(survey.truths)
     if lost:
         yield (

@@ -199,6 +199,9 @@ class State:
             os.fsync(file.fileno())
         draft.replace(self._out)
         if not keep:
+            for one in self.folder.iterdir():
+                if one.name != "lock":  # it goes last: a folder without it is taken for someone else's
+                    one.unlink(missing_ok=True)
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def sync(self) -> None:

@@ -65,7 +65,7 @@ class Asking(NamedTuple):
             yield range(start, min(start + PART, self.most))
 
     def requests(self, question: Question, resources: Resources, part: range | None = None) -> Iterator[Request]:
-        """The requests of one question in the order of their turns, without those that its domain or a recording rules out."""
+        """The requests of one question in the order of their turns; its domain and recordings may rule some out."""
         seen = question.untested()
         teachers = [(number, one) for number, one in enumerate(self.teachers) if one.asks(seen)]
         for sample in self._order(len(teachers)) if part is None else part:

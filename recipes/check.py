@@ -88,10 +88,12 @@ def _models(flow: Flow) -> Iterator[tuple[Place, str, Teacher]]:
     """Every model that is asked: its place, its part, and itself."""
     for number, teacher in enumerate(flow.annotate.teacher):
         yield ("annotate", "teacher", number), "teacher", teacher
-    for judge in flow.router().judges():
+    judges = flow.router().judges()
+    for judge in judges:
         yield ("judge",) if judge == flow.judge else ("verify",), "judge", judge
-    for number, stage in enumerate(flow.clean):
-        for model in stage.models() if isinstance(stage, Gate) else ():
+    for number, stage in enumerate(flow.stages()):
+        models = stage.models() if isinstance(stage, Gate) else ()
+        for model in (*models[:1], *(one for one in models[1:] if one not in judges)):
             yield ("clean", number, "teacher"), stage.kind(), model
 
 
@@ -158,6 +160,7 @@ def _first_rows(source: Source, flow: Flow) -> Iterator[str]:
     """Read the first rows of a source (of its rehearsal: no network) for what a run would trip over."""
     first: Question | Drop | None = None
     pairs: set[tuple[str, str]] = set()
+    nobodys: set[str] = set()  # domains
     for row in islice(source.rehearsal().read(), ROWS):
         if first is None:
             first = row
@@ -165,9 +168,16 @@ def _first_rows(source: Source, flow: Flow) -> Iterator[str]:
                 yield f"the first row of source {source.kind()} is no question: {row.reason}"
         if isinstance(row, Question):
             pairs.add((row.domain, row.truth.type))
+            if not any(teacher.asks(row) for teacher in flow.annotate.teacher):
+                nobodys.add(row.domain)
             if isinstance(row.truth, Tests):
                 yield from _unreadable(row, row.truth, source)
                 break
+    if nobodys:
+        yield (
+            f"no teacher is asked about {', '.join(sorted(nobodys))} (first rows of source {source.kind()}): add it to "
+            "the `domains` of one; questions that nobody is asked are dropped"
+        )
     if first is None:
         yield f"source {source.kind()} has no rows"
     elif pairs and flow.never_selected(pairs) == pairs:

@@ -6,8 +6,8 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import Field, StringConstraints, model_validator
 
-from curate.keys import deciding, digest
 from curate.errors import VeristillError
+from curate.keys import deciding, digest
 from curate.kinds import SCIENCE, Opinion, Teacher, Unexamined
 from curate.prompts.prompt import load
 from curate.records import Attempt, Question, Record

@@ -14,18 +14,18 @@ _FIGURE = re.compile(r"!\[[^\]]*\]\([^)]*\)|\\begin\{tikzpicture\}.*?\\end\{tikz
 _BEFORE = re.compile(
     r"\A\s*(?:(?:please |you are |solve |answer |here is |consider |read )[^.:\n]{0,120}?"
     r"(?:problem|question|exercise|task|step by step|carefully|assistant)[^.:\n]{0,120}[.:]\s+"
-    r"|(?:question|problem|q)\s*\d*\s*[:.]\s*)+",
+    r"|(?:question|problem|q)\s*+\d*+\s*+[:.]\s*+)+",
     re.IGNORECASE,
 )
 _AFTER = re.compile(
-    r"(?:\s*(?:please |let['’]s |make sure |be sure |remember |put |give |return |write |present |enter |provide "
-    r"|think )[^.\n]{0,120}?(?:step by step|boxed|final answer|your answer|reasoning)[^.\n]{0,100}[.:]?"
-    r"|\s*(?:answer|solution)\s*:)+\s*\Z",
+    r"(?<!\s)(?:\s*+(?:please |let['’]s |make sure |be sure |remember |put |give |return |write |present |enter "
+    r"|provide |think )[^.\n]{0,120}?(?:step by step|boxed|final answer|your answer|reasoning)[^.\n]{0,100}[.:]?"
+    r"|\s*+(?:answer|solution)\s*+:)+\s*\Z",
     re.IGNORECASE,
 )
 _OPTIONS = re.compile(r"(?:^[ \t]*(?:\(?[A-J][).:]|[A-J]\.)[ \t]+\S.*(?:\n|\Z)){2,}", re.M)
-_SENTENCE = re.compile(r"[.?!;:](?=\s)|\n")
-_SENTENCE_END = re.compile(r"(?<=[.?!])\s+")
+_SENTENCE = re.compile(r"[.?!;:](?=[$)\]\"'’”]{0,2}\s)|\n")
+_SENTENCE_END = re.compile(r"(?:(?<=[.?!])|(?<=[.?!][$)\]\"'’”]))\s+")
 _SENTENCES = 3  # of a short item whose order may change
 _MINUS = re.compile(r"(?<![A-Za-z])[-−](?!-)|[-−](?![A-Za-z\s-])")
 _SIGNS = str.maketrans({"×": "*", "⋅": "*", "·": "*", "÷": "/", "≤": "<", "≥": ">"})

@@ -30,8 +30,9 @@ _MOST = 20  # pairs of a row that are looked at
 _SPANS, _GAP = 8, 3
 _BARE = 150  # tokens of a row that may be a short item with instructions around it
 _PIECE = 0.6  # likeness of a sentence below which it is not there
-_WHOLE = 0.97  # likeness at which nothing but numbers differs
+_WHOLE, _ALL = 0.97, 0.995  # likeness at which nothing but numbers differs; of an item of few words
 _SURE, _BRIEF = 25, 0.8  # tokens below which an item with other numbers needs this containment
+_ALIKE = 90.0  # likeness, in its own order and with its numbers, that such an item needs when misspelt
 
 
 class Found(NamedTuple):
@@ -102,12 +103,14 @@ class Matcher:
             tier: Tier = "number_changed" if missing else "ngram"
             return Found(spelt.item, tier, round(by_five, 4), spans, missing > 0)
         like = self._likeness(row, number, start, end)
-        if missing and like >= _WHOLE:
+        if missing and like >= (_ALL if brief else _WHOLE):
             return Found(spelt.item, "number_changed", round(like, 4), spans, True)
         if like >= FUZZY:
             near: Tier = "fuzzy"
             if missing > (self._spared(spelt) if brief else 0.5):
                 near = "candidate" if brief else "number_changed"
+            elif brief and like < _WHOLE and row.likeness(spelt, start, end) < _ALIKE:
+                near = "candidate"  # "Determine all values of x for which" and another equation
             return Found(spelt.item, near, round(like, 4), spans, missing > 0)
         if by_three >= NEAR or like >= MAYBE:
             return Found(spelt.item, "candidate", round(max(by_three, 0.0), 4), spans, missing > 0)
@@ -218,6 +221,10 @@ class _Row:
             best = max(best, (round(got, 9), -int(places[first])))
         start = max(-best[1] - length // 2, 0)
         return start, min(start + room, len(self.tokens))
+
+    def likeness(self, spelt: Spelt, start: int, end: int) -> float:
+        """How well the whole of an item, in its order and with its numbers, is found among the tokens: 0 to 100."""
+        return fuzz.partial_ratio(_read(spelt.plain()), _plain(self.tokens[start:end]))
 
     def share(self, held: tuple[Any, Floats], start: int, end: int, size: int) -> float:
         """The share of an item's weight among the tokens."""

@@ -17,8 +17,8 @@ END = "\x1e"  # ends a text where many are spelt at once
 # A word may hold an apostrophe, a hyphen at the end of a line, and single digits where a scanner read 0, 1 or 5 for a
 # letter. A digit before it belongs to it where letters follow at once and it is one of those.
 _RAW = re.compile(
-    r"https?://[^\s\x1e]+|\[(?i:asy)\][^\x1e]*?\[/(?i:asy)\]"
-    r"|[^\W\d_]+(?:(?:['’‘`]|-\n[ \t]*|[015]|[\u0300-\u036f]+)[^\W\d_]+|[\u0300-\u036f])*"
+    r"https?://[^\s\x1e]+|\[(?i:asy)\](?:[^\[\x1e]++|\[(?!/?(?i:asy)\]))*+\[/(?i:asy)\]"
+    r"|[^\W\d_]+(?:(?:['’‘`]|-\n[ \t]*|[015])[^\W\d_]+|[\u0300-\u036f]+[^\W\d_]*)*"
     r"|(?<![\d.,])[01][^\W\d_]{3,}"
     r"|\d+(?:[.,]\d+)*(?:(?:st|nd|rd|th|ST|ND|RD|TH)(?![^\W\d_]))?"
     r"|\\(?i:begin|end)[ \t]*\{[a-zA-Z*]*\}|\\[a-zA-Z]+"
@@ -99,7 +99,7 @@ def words_of(raw: str) -> tuple[tuple[str, str], ...]:
         return ()
     if raw in _SYMBOLS:
         return ((_SYMBOLS[raw], ""),)
-    word = _JOINTS.sub("", unicodedata.normalize("NFKC", raw).casefold())
+    word = _JOINTS.sub("", unicodedata.normalize("NFKC", _JOINTS.sub("", raw)).casefold())
     if word.isalpha():
         return _word(word)
     if len(word) >= 4 and word.isascii() and not _DIGITS.search(word.translate(_READ_AS)):

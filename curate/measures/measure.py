@@ -98,29 +98,29 @@ def _of_questions(run: Run, attempts: pa.Table, names: frozenset[str]) -> pa.Tab
         return attempts
     table = QuestionTable(run.questions)
     stored = {"licence": "licence", "truth": "truth_type", "problem_chars": "problem"}
-    found: dict[str, list[Any]] = {name: [] for name in ("seq", *plain, *keys)}
+    seqs = attempts.column("seq").to_numpy()
+    mine = np.unique(seqs)
+    words: dict[str, list[pa.Array]] = {name: [] for name in plain}
+    found: dict[str, list[Any]] = {key: [] for key in keys}
     for group in table.groups(["seq", *(stored[name] for name in plain), *(["meta"] if keys else [])]):
-        found["seq"] += group.column("seq").to_pylist()
+        group = group.filter(pa.array(np.isin(group.column("seq").to_numpy(), mine))).combine_chunks()
         for name in plain:
-            found[name] += _plain(group, name)
+            words[name] += _plain(group.column(stored[name]), name).chunks
         for row in group.column("meta").to_pylist() if keys else ():
             meta = json.loads(row)
             for key in keys:
                 found[key].append(meta.get(key))
-    place = np.searchsorted(np.asarray(found["seq"], dtype=np.int64), attempts.column("seq").to_numpy())
-    indices = pa.array(place)
+    indices = pa.array(np.searchsorted(mine, seqs))
     for name in plain:
-        kind = pa.float64() if name == "problem_chars" else _WORD
-        attempts = attempts.append_column(name, pa.array(found[name], kind).take(indices))
+        column = pa.chunked_array(words[name], pa.float64() if name == "problem_chars" else _WORD)
+        attempts = attempts.append_column(name, column.unify_dictionaries().combine_chunks().take(indices))
     for key in keys:
-        attempts = attempts.append_column(f"meta.{key}", _key_values(found[key]).take(indices))
+        attempts = attempts.append_column(f"meta.{key}", _key_values(found.pop(key)).take(indices))
     return attempts
 
 
-def _plain(group: pa.Table, name: str) -> list[Any]:
-    if name == "problem_chars":
-        return pc.utf8_length(group.column("problem")).to_pylist()  # type: ignore[no-any-return]
-    return group.column("truth_type" if name == "truth" else name).to_pylist()  # type: ignore[no-any-return]
+def _plain(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
+    return pc.utf8_length(column).cast(pa.float64()) if name == "problem_chars" else column.dictionary_encode()
 
 
 def _key_values(values: list[Any]) -> pa.Array:
@@ -130,8 +130,19 @@ def _key_values(values: list[Any]) -> pa.Array:
     if given and all(isinstance(value, bool) for value in given):
         return pa.array(plain, pa.bool_())
     if given and all(isinstance(value, int | float) and not isinstance(value, bool) for value in given):
-        return pa.array([None if value is None else float(value) for value in plain], pa.float64())
-    return pa.array([None if value is None else str(value) for value in plain], _WORD)
+        return pa.array([None if value is None else _float(value) for value in plain], pa.float64(), from_pandas=True)
+    return pa.array([None if value is None else _text(str(value)) for value in plain], _WORD)
+
+
+def _float(value: Any) -> float | None:
+    try:
+        return float(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        return None
+
+
+def _text(value: str) -> str:
+    return value if value.isascii() else value.encode("utf-8", "replace").decode()
 
 
 class _Texts:
@@ -152,19 +163,17 @@ class _Texts:
         rows = attempts.num_rows
         self._tokens: npt.NDArray[np.float64] = np.full(rows if counter else 0, np.nan)
         self._numbers = {name: np.full(rows, np.nan) for name in self._checked if name != "language"}
-        self._languages: list[str | None] = [None] * (rows if "language" in self._checked else 0)
+        self._languages: list[str | None] | None = [None] * rows if "language" in self._checked else None
         self.answers: dict[int, str] = {}
 
     async def measure(self, progress: Progress) -> None:
         """Take what the ledger has, and measure the rest."""
         if not self._specs:
             return
-        finished = pc.equal(self._attempts.column("finish_reason").cast(pa.string()), "stop").to_numpy()
+        finished = self._is("finish_reason", "stop")
         wanted = {kind: finished for kind in self._specs}
-        if "answer" in wanted:  # nobody votes where the truth is known
-            wanted["answer"] = (
-                finished & pc.equal(self._attempts.column("truth").cast(pa.string()), "unknown").to_numpy()
-            )
+        if "answer" in wanted:  # nobody votes where the truth is known, nor on programs
+            wanted["answer"] = finished & self._is("truth", "unknown") & ~self._is("domain", "code")
         missing = np.zeros(len(finished), dtype=np.bool_)
         for kind, rows in wanted.items():
             missing |= await asyncio.to_thread(self._known, kind, np.flatnonzero(rows), len(finished))
@@ -176,6 +185,10 @@ class _Texts:
                 if entries and not self._resources.read_only:
                     await self._resources.ledger.put(entries)
                 bar.advance(len(batch))
+
+    def _is(self, name: str, word: str) -> npt.NDArray[np.bool_]:
+        found: npt.NDArray[np.bool_] = pc.equal(self._attempts.column(name).cast(pa.string()), word).to_numpy()
+        return found
 
     def _known(self, kind: str, rows: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.bool_]:
         """Fill in what the ledger has; returns which rows (count,) it has not."""
@@ -247,7 +260,7 @@ class _Texts:
         else:
             for name, numbers in self._numbers.items():
                 numbers[row] = value[name]
-            if self._languages:
+            if self._languages is not None:
                 self._languages[row] = value["language"]
 
     def table(self) -> pa.Table:
@@ -256,7 +269,7 @@ class _Texts:
         for name, values in self._numbers.items():
             column = pa.array(values, pa.float64(), from_pandas=True)
             table = table.append_column(name, column.cast(pa.bool_()) if COLUMNS[name].type == "truth" else column)
-        if self._languages:
+        if self._languages is not None:
             table = table.append_column("language", pa.array(self._languages, pa.string()).dictionary_encode())
         if self._counter is not None:
             table = table.append_column("tokens", pa.array(self._tokens, pa.float64(), from_pandas=True))
@@ -276,9 +289,14 @@ async def _voted(attempts: pa.Table, answers: dict[int, str], resources: Resourc
             ready = Resources(
                 resources.ledger, resources.calls, resources.verdicts, resources.read_only, workers=workers
             )
-            for mine in questions.values():
-                for row, vote in zip(mine, await votes.votes([answers[row] for row in mine], ready), strict=True):
-                    numbers[row] = np.nan if vote is None else vote
+            for seq, mine in questions.items():
+                try:
+                    found = await votes.votes([answers[row] for row in mine], ready)
+                except votes.Undecided as why:  # trouble of ours is no vote: none is counted here
+                    progress.say(f"question seq:{seq}: its answers could not be compared ({why}); the next run tries")
+                else:
+                    for row, vote in zip(mine, found, strict=True):
+                        numbers[row] = np.nan if vote is None else vote
                 bar.advance()
     texts = pa.array([answers.get(row) for row in range(rows)], pa.string())
     attempts = attempts.append_column("vote", pa.array(numbers, pa.float64(), from_pandas=True))

@@ -5,7 +5,8 @@ import unicodedata
 
 _SPACES = re.compile(r"(?<=\S)[ \t\xa0]+")  # inside a line: those before it are indentation
 # 1,234.5 or 1234.5: a comma counts as part of a number only before three digits.
-_NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?")
+# That both ways begin with one digit lets `re` jump from digit to digit.
+_NUMBER = re.compile(r"\d(?:\d{0,2}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d*(?:\.\d+)?)")
 
 
 def settled(text: str) -> str:
@@ -23,7 +24,12 @@ def folded(text: str) -> str:
 
 def masked(text: str) -> str:
     """A folded text with each number as `#`: what the members of a family have in common."""
-    return _NUMBER.sub("#", folded(text))
+    return unnumbered(folded(text))
+
+
+def unnumbered(text: str) -> str:
+    """A text with each number as `#`."""
+    return _NUMBER.sub("#", text)
 
 
 def numbers(text: str) -> tuple[str, ...]:

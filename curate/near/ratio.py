@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from curate.near.histograms import Counted, Ints, counted, scanner
+from curate.near.histograms import Counted, Ints, counted, scanner, thinner
 
 Floats = npt.NDArray[np.float64]
 
@@ -120,17 +120,19 @@ class Join:
         first = number * _ROWS * _TASKS
         last = min(first + _ROWS * _TASKS, len(self.texts))
         spans = [(begin, min(begin + _ROWS, last), 0) for begin in range(first, last, _ROWS)]
-        counts = (self._counted.counts, self._counted.lengths, self._runs, self._groups)
-        share, room, scan = (100.0 - self._threshold) / 100.0, self._room, scanner()
+        held = self._counted
+        counts, digits = (held.counts, held.lengths), (held.digits, held.ends)
+        share, room, scan, thin = (100.0 - self._threshold) / 100.0, self._room, scanner(), thinner()
 
         def one(span: tuple[int, int, int]) -> tuple[Ints, Ints, tuple[int, int, int]]:
             left, right = np.empty(room, np.int32), np.empty(room, np.int32)
             found, at, resume = scan(table, share, span, left, right)
+            found = thin((*counts, *digits), share, left[:found], right[:found])
             return left[:found], right[:found], (at, span[1], resume)
 
         with ThreadPoolExecutor(threads()) as pool:
             while spans:
-                table = (*counts, roots())
+                table = (*counts, self._runs, self._groups, roots())
                 done = list(pool.map(one, spans))
                 found = self._scored(*(np.concatenate([part[side] for part in done]) for side in (0, 1)))
                 take(found)

@@ -43,7 +43,8 @@ class Rule:
         if self.name in ("exact", "template"):
             return self.name
         more = ", equal numbers" if self.numbers == "differ" else ""
-        return f"{'minhash, ' if self.name == 'minhash' else ''}ratio >= {self.threshold:g}{more}"
+        threshold = str(float(self.threshold)).removesuffix(".0")  # every digit: it is read again
+        return f"{'minhash, ' if self.name == 'minhash' else ''}ratio >= {threshold}{more}"
 
 
 class Rows(NamedTuple):

@@ -1,5 +1,6 @@
 """`veristill dedup`: one text column of any file, grouped; a row of OUT for every row of FILE."""
 
+import json
 import re
 import time
 from collections import Counter
@@ -13,7 +14,7 @@ from pydantic import Field
 from curate import tables
 from curate.audit.datasets import Dataset, open_dataset
 from curate.errors import InputError, Stopped
-from curate.near.normal import folded, masked
+from curate.near.normal import folded, unnumbered
 from curate.progress import Bar, Progress
 from curate.records import Record
 from curate.run import usable
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from curate.near.rules import Rows, Rule
 
 _FORMAT = 1
+_KEY = b"veristill.dedup"
 _FAMILIES = 10  # listed
 _SHOWN = 80  # characters of a text
 _REASON = re.compile(r"(?P<said>.*?ratio >= (?P<threshold>[\d.]+)[^;]*)(?:; by row (?P<row>\d+))?")
@@ -57,13 +59,14 @@ class _Read(NamedTuple):
     ours: int
 
 
-def schema() -> "pa.Schema":
-    """The columns of OUT."""
+def schema(of: dict[str, Any] | None = None) -> "pa.Schema":
+    """The columns of OUT. `of`: what it is found in, and by which rule; a Parquet file says so in its metadata."""
     import pyarrow as pa
 
     whole, text = pa.int64(), pa.string()
     columns = {"row": whole, "cluster": whole, "kept": pa.bool_(), "partner": whole, "score": pa.float64()}
-    return pa.schema([pa.field(name, kind) for name, kind in {**columns, "reason": text}.items()])
+    fields = [pa.field(name, kind) for name, kind in {**columns, "reason": text}.items()]
+    return pa.schema(fields, {_KEY: json.dumps(of).encode()} if of else None)
 
 
 def dedup(options: Options) -> dict[str, Any]:
@@ -83,7 +86,7 @@ def dedup(options: Options) -> dict[str, Any]:
 
 
 def _dedup(options: Options, progress: Progress) -> dict[str, Any]:
-    from curate.near.rules import Rows, Rule, ranked
+    from curate.near.rules import Rows, Rule, again, ranked
 
     rule = Rule(options.rule, options.threshold, options.numbers, options.keep_per_family)
     given = open_dataset(options.file, options.config)
@@ -91,14 +94,19 @@ def _dedup(options: Options, progress: Progress) -> dict[str, Any]:
     for one in (given, others):
         if one is not None:
             tables.need_columns(one, _names(options))
-    with tables.State(options.out, "dedup", _identity(options, given, others), schema()) as state:
-        read = _read(options, given, others, progress)
-        ranks = ranked(read.texts, options.keep, range(len(read.texts)))
-        if others is not None:
-            ranks = ranked([], "first", ranks.tolist(), [row < read.ours for row in range(len(read.texts))])
-        rows = Rows(read.texts, read.within, ranks)
-        found = _found(options, rule, rows, state, progress)
-        said = [_reason(rule, read, found, row) for row in range(read.ours)]
+    of = {**_of(options, given), "said": _said(rule, options.within)}
+    state = tables.State(options.out, "dedup", _identity(options, given, others), schema(of))
+    read = _read(options, given, others, progress)
+    ranks = ranked(read.texts, options.keep, range(len(read.texts)))
+    if others is not None:
+        ranks = ranked([], "first", ranks.tolist(), [row < read.ours for row in range(len(read.texts))])
+    rows = Rows(read.texts, read.within, ranks)
+    known = _known(options, rule, rows, _of(options, given)) if options.scores is not None else None
+    if options.scores is not None and known is None:
+        progress.say(f"{options.scores} holds no pair and does not say of which rows: comparing anew")
+    with state:  # what is wrong with the input was said by now: an error leaves no state
+        found = again(rule, rows, known) if known is not None else _found(rule, rows, state, progress)
+        said = [_reason(_said(rule, options.within), read, found, row) for row in range(read.ours)]
         state.write(_records(read, found, said))
     return _summary(options, read, found, said)
 
@@ -130,11 +138,16 @@ def _read(options: Options, given: Dataset, others: Dataset | None, progress: Pr
     return _Read(texts, within, ours)
 
 
-def _found(options: Options, rule: "Rule", rows: "Rows", state: tables.State, progress: Progress) -> "Grouped":
-    from curate.near.rules import again, apply
+def _of(options: Options, given: Dataset) -> dict[str, Any]:
+    """What is compared, as a Parquet OUT says it."""
+    of = {"input": given.identity, "column": options.column, "within": options.within}
+    told: dict[str, Any] = json.loads(json.dumps(of, default=str))  # as it is read back
+    return told
 
-    if options.scores is not None:
-        return again(rule, rows, _known(options, rule, rows))
+
+def _found(rule: "Rule", rows: "Rows", state: tables.State, progress: Progress) -> "Grouped":
+    from curate.near.rules import apply
+
     course = _course(state)
     if state.restarted:
         progress.say(f"{state.folder} is of another input or other options: beginning anew")
@@ -172,13 +185,17 @@ def _heard(state: tables.State, bar: Bar, done: tuple[int, int], links: "Pairs")
     bar.advance(done[0] - bar.done)
 
 
-def _reason(rule: "Rule", read: _Read, found: "Grouped", row: int) -> str | None:
+def _said(rule: "Rule", within: str | None) -> str:
+    """The rule, and which column must be equal."""
+    return f"{rule.said()}, equal {within}" if within and rule.name in ("ratio", "minhash") else rule.said()
+
+
+def _reason(said: str, read: _Read, found: "Grouped", row: int) -> str | None:
     """Why a row goes, by which row where that is not its partner, and where a row is of `against`."""
     partner, via = int(found.partner[row]), int(found.via[row])
     if partner < 0:
         return None if read.texts[row] is not None else "no text"
-    said = rule.said()
-    if rule.name == "template":
+    if said == "template":
         said = "exact" if found.score[row] == 100.0 else "family"
     place = "; partner of the other file" if partner >= read.ours else ""
     if via < 0:
@@ -195,8 +212,11 @@ def _records(read: _Read, found: "Grouped", said: list[str | None]) -> Iterator[
         yield [row, clusters[row], kept, shown, None if kept else values[row], said[row]]
 
 
-def _known(options: Options, rule: "Rule", rows: "Rows") -> "Pairs":
-    """The links that an OUT holds, each checked against the texts. Raises InputError where it is of something else."""
+def _known(options: Options, rule: "Rule", rows: "Rows", of: dict[str, Any]) -> "Pairs | None":
+    """The links that an OUT holds, each checked against the texts; None where nothing in it says what they are of.
+
+    Raises InputError where it is of something else.
+    """
     import numpy as np
 
     from curate.near.ratio import Pairs, scores
@@ -211,13 +231,7 @@ def _known(options: Options, rule: "Rule", rows: "Rows") -> "Pairs":
             raise InputError(f"not an OUT of dedup: row {count - 1}", where=where)
         if row["partner"] is None:
             continue
-        said = _REASON.fullmatch(row.get("reason") or "")
-        if said is None or not _same_rule(rule, said):
-            raise InputError(
-                f"row {count - 1} was found by '{row.get('reason')}': this does not hold the pairs of {rule.said()}",
-                where=where,
-                next="name an OUT of the same rule at a lower threshold, or leave --scores out",
-            )
+        said = _need_rule(options, rule, row.get("reason") or "", f"row {count - 1}")
         left.append(count - 1)
         right.append(int(said["row"] or row["partner"]))
         values.append(row["score"])
@@ -225,32 +239,58 @@ def _known(options: Options, rule: "Rule", rows: "Rows") -> "Pairs":
         raise InputError(f"it has {count:,} rows, the file {len(rows.texts):,}", where=where)
     links = Pairs(np.array(left, np.int32), np.array(right, np.int32), np.array(values, np.float64))
     again = scores([one or "" for one in rows.texts], links.left, links.right, 0.0)
-    wrong = np.flatnonzero(again != links.scores)
+    apart = [rows.within[one] != rows.within[other] for one, other in zip(left, right, strict=True)]
+    wrong = np.flatnonzero((again != links.scores) | np.array(apart, np.bool_))
     if wrong.size:
         raise InputError(
             f"row {links.left[wrong[0]]} has another score: it is of another file or column, or of another rapidfuzz",
             where=where,
             next="leave --scores out",
         )
+    then = _told(where)
+    if then is None:
+        return links if left else None
+    _need_rule(options, rule, then.pop("said"), "all")
+    if then != of:
+        what = "it is of another file, column or --within, or the file was moved or written again"
+        raise InputError(what, where=where, next="leave --scores out")
     return links
 
 
-def _same_rule(rule: "Rule", said: re.Match[str]) -> bool:
+def _told(where: str) -> dict[str, Any] | None:
+    """What a Parquet OUT says it is of."""
+    import pyarrow.parquet as pq
+
+    if not where.endswith(".parquet"):
+        return None
+    metadata = pq.read_schema(where).metadata or {}
+    return json.loads(metadata[_KEY]) if _KEY in metadata else None
+
+
+def _need_rule(options: Options, rule: "Rule", reason: str, what: str) -> re.Match[str]:
+    """Raise InputError unless the rule of `reason` finds all pairs of ours."""
     from dataclasses import replace
 
-    then = float(said["threshold"])
-    return then <= rule.threshold and said["said"] == replace(rule, threshold=then).said()
+    said = _REASON.fullmatch(reason)
+    if said is not None:
+        then = float(said["threshold"])
+        if then <= rule.threshold and said["said"] == _said(replace(rule, threshold=then), options.within):
+            return said
+    raise InputError(
+        f"{what} was found by '{reason}': this does not hold the pairs of {_said(rule, options.within)}",
+        where=str(options.scores),
+        next="name an OUT of the same rule at a lower threshold, or leave --scores out",
+    )
 
 
 def _summary(options: Options, read: _Read, found: "Grouped", said: list[str | None]) -> dict[str, Any]:
     texts = read.texts[: read.ours]
     kept = found.kept[: read.ours]
     there = [row for row, text in enumerate(texts) if text is not None]
-    unique = {"exact": len({_short(texts[row] or "") for row in there})}
-    unique["normalised"] = len({_short(folded(texts[row] or "")) for row in there})
-    families = [_short(masked(texts[row] or "")) for row in there]
+    forms: dict[bytes, tuple[bytes, bytes]] = {}
+    families = [_forms(texts[row] or "", forms)[1] for row in there]
     counts = Counter(families)
-    unique["template"] = len(counts)
+    unique = {"exact": len(forms), "normalised": len({one for one, _ in forms.values()}), "template": len(counts)}
     if options.rule in ("ratio", "minhash"):
         unique["fuzzy"] = len({int(found.cluster[row]) for row in there})
     top = {key: size for key, size in counts.most_common(_FAMILIES) if size > 1}
@@ -268,8 +308,17 @@ def _summary(options: Options, read: _Read, found: "Grouped", said: list[str | N
     }
 
 
+def _forms(text: str, known: dict[bytes, tuple[bytes, bytes]]) -> tuple[bytes, bytes]:
+    """A text without case and white space, and without numbers too, each as a hash; computed once a text."""
+    key = _short(text)
+    if key not in known:
+        plain = folded(text)
+        known[key] = _short(plain), _short(unnumbered(plain))
+    return known[key]
+
+
 def _listed(size: int, row: int, texts: list[str | None]) -> dict[str, Any]:
-    text = " ".join((texts[row] or "").split())
+    text = " ".join((texts[row] or "").split()).encode("utf-8", "replace").decode()  # it is printed
     return {"rows": size, "first": row, "text": text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"}
 
 

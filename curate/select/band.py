@@ -4,11 +4,9 @@ from collections.abc import Mapping
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 from pydantic import Field, model_validator
 
-from curate.keys import digest
 from curate.kinds import Selector
 from curate.select.choices import Choices, Sieve
 from curate.select.columns import (
@@ -17,9 +15,9 @@ from curate.select.columns import (
     chance,
     directed,
     drop_unfinished,
-    is_word,
     need_numbers,
     numbers,
+    of_domains,
     order,
     places,
     questions,
@@ -36,8 +34,8 @@ class Band(Selector):
     """
 
     column: str = Field(description="A column of numbers, such as `pass_rate`, `difficulty` or `response_length`.")
-    min: float | None = Field(None, description="The least value that is kept.")
-    max: float | None = Field(None, description="The greatest value that is kept.")
+    min: float | None = Field(None, allow_inf_nan=False, description="The least value that is kept.")
+    max: float | None = Field(None, allow_inf_nan=False, description="The greatest value that is kept.")
     highest: float | None = Field(None, gt=0, le=1, description="The share with the highest values, such as 0.5.")
     lowest: float | None = Field(None, gt=0, le=1, description="The share with the lowest values.")
     per: str | None = Field(None, description="A column of words, such as `domain`: shares are taken within each.")
@@ -69,7 +67,7 @@ class Band(Selector):
         sieve = Sieve(attempts.num_rows)
         drop_unfinished(attempts, sieve)
         value = numbers(attempts, self.column)
-        mine = is_word(attempts, "domain", *self.domains) if self.domains else np.ones(len(value), dtype=np.bool_)
+        mine = of_domains(attempts, *self.domains) if self.domains else np.ones(len(value), dtype=np.bool_)
         sieve.tell(self.column, value, sieve.open & mine)
         if not self.keep_missing:
             sieve.drop("missing_value", mine & np.isnan(value))
@@ -87,7 +85,7 @@ class Band(Selector):
             units = np.arange(len(value), dtype=np.int64)
         key = directed(value, "highest" if self.highest is not None else "lowest")
         # One number for all the answers to a question, whichever of them are still there.
-        tie = _by_question(attempts, self.seed) if whole else chance(attempts, "band", self.seed)
+        tie = chance(attempts, "band", self.seed, of="question_id" if whole else "attempt_id")
         ranked = order(attempts, key, tie)
         ranked = ranked[pool[ranked]]
         first = ranked[places(units, ranked)[ranked] == 0]  # one row stands for each unit
@@ -111,8 +109,3 @@ def _same_within(units: Codes, value: Floats) -> bool:
     np.minimum.at(low, units, value)
     np.maximum.at(high, units, value)
     return bool((low[units] == high[units]).all())
-
-
-def _by_question(attempts: pa.Table, seed: int) -> npt.NDArray[np.uint64]:
-    column = attempts.column("question_id")
-    return np.array([int(digest("band", seed, one)[:16], 16) for one in column.to_pylist()], dtype=np.uint64)

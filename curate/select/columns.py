@@ -12,11 +12,13 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from curate.keys import digest
+from curate.kinds import SCIENCE
 from curate.select.choices import Sieve
 
 Codes = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
+_ROWS = 8192  # turned into Python objects at a time
 
 
 def words(attempts: pa.Table, name: str) -> tuple[Codes, list[str]]:
@@ -36,7 +38,8 @@ def words(attempts: pa.Table, name: str) -> tuple[Codes, list[str]]:
         found = [*found, "?"]
     texts = ["?" if one is None else str(one) for one in found]
     order = sorted(set(texts))
-    place = np.array([order.index(text) for text in texts], dtype=np.int64)
+    number = {text: place for place, text in enumerate(order)}
+    place = np.array([number[text] for text in texts], dtype=np.int64)
     return (place[codes] if len(codes) else codes), order
 
 
@@ -44,6 +47,11 @@ def is_word(attempts: pa.Table, name: str, *wanted: str) -> Mask:
     """Which rows (n,) have one of these words in a column."""
     codes, found = words(attempts, name)
     return np.isin(codes, [place for place, word in enumerate(found) if word in wanted])
+
+
+def of_domains(attempts: pa.Table, *wanted: str) -> Mask:
+    """Which rows (n,) have one of these domains; `science` covers physics, chemistry and biology too."""
+    return is_word(attempts, "domain", *wanted, *(SCIENCE if "science" in wanted else ()))
 
 
 def numbers(attempts: pa.Table, name: str) -> Floats:
@@ -69,14 +77,13 @@ def drop_unfinished(attempts: pa.Table, sieve: Sieve) -> None:
         sieve.tell("finish_reason", attempts.column("finish_reason"), left)
 
 
-def chance(attempts: pa.Table, *salt: Any) -> npt.NDArray[np.uint64]:
+def chance(attempts: pa.Table, *salt: Any, of: str = "attempt_id") -> npt.NDArray[np.uint64]:
     """A number (n,) for each attempt that only the salt and its id decide: what random choices rank by."""
     found = np.empty(attempts.num_rows, dtype=np.uint64)
-    place = 0
-    for chunk in attempts.column("attempt_id").chunks:
-        ids = chunk.to_pylist()
-        found[place : place + len(ids)] = [int(digest(*salt, one)[:16], 16) for one in ids]
-        place += len(ids)
+    column = attempts.column(of)
+    for start in range(0, len(found), _ROWS):
+        ids = column.slice(start, _ROWS).to_pylist()
+        found[start : start + len(ids)] = [int(digest(*salt, one)[:16], 16) for one in ids]
     return found
 
 

@@ -49,7 +49,9 @@ def _value(node: Node, batch: pa.RecordBatch) -> Any:
 def _column(values: pa.Array) -> pa.Array:
     if pa.types.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
-    return values.cast(pa.float64()) if pa.types.is_integer(values.type) else values
+    if pa.types.is_integer(values.type):
+        return values.cast(pa.float64())
+    return _finite(values) if pa.types.is_floating(values.type) else values
 
 
 def _truth(value: Any) -> Any:
@@ -87,7 +89,12 @@ def _sum(node: Node, values: list[Any]) -> Any:
         return pa.nulls(len(left if isinstance(left, pa.Array) else right), pa.float64())
     if sign == "/":
         right = pc.if_else(pc.equal(right, 0.0), pa.scalar(None, pa.float64()), right)  # no value, not infinity
-    return getattr(pc, name)(left, right)
+    return _finite(getattr(pc, name)(left, right))
+
+
+def _finite(values: pa.Array) -> pa.Array:
+    """What is no number, or larger than any, is no value: else `!=` and `not` would be true of it."""
+    return pc.if_else(pc.is_finite(values), values, pa.scalar(None, pa.float64()))
 
 
 def _in(node: Node, values: list[Any]) -> Any:
@@ -122,12 +129,7 @@ def _missing(node: Node, values: list[Any]) -> Any:
 def _function(node: Node, values: list[Any]) -> Any:
     if node.do == "len":
         value = values[0]
-        if not isinstance(value, pa.Array):
-            return float(len(value))
         return pc.utf8_length(value).cast(pa.float64()) if _family(value) == "text" else pa.nulls(len(value))
-    if not any(isinstance(one, pa.Array) for one in values):
-        plain: dict[str, Callable[..., Any]] = {"abs": abs, "min": min, "max": max}
-        return plain[node.do](*values)
     if any(_family(one) != "number" for one in values):
         size = next(len(one) for one in values if isinstance(one, pa.Array))
         return pa.nulls(size, pa.float64())

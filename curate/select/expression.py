@@ -6,6 +6,7 @@ the recipe is read. Missing values follow three-valued logic: a comparison with 
 
 import ast
 import difflib
+import math
 import operator
 import re
 from collections.abc import Callable, Mapping
@@ -38,6 +39,7 @@ _FOLD: dict[str, Callable[[float, float], float]] = {
     "*": operator.mul,
     "/": operator.truediv,
 }
+_CALL: dict[str, Callable[..., float]] = {"abs": abs, "len": len, "min": min, "max": max}
 _FUNCTIONS = {"abs": (1, 1), "len": (1, 1), "min": (2, 8), "max": (2, 8)}  # the least and most arguments
 _OTHER = {
     "&&": "write `and`",
@@ -137,9 +139,10 @@ class _Reader:
             return Node("constant", value=value, type="truth")
         if isinstance(value, int | float):
             if isinstance(value, int) and abs(value) > _EXACT:
-                raise ExpressionError(f"the number {value:.3g} is too large to compare exactly")
-            return Node("constant", value=float(value), type="number")
+                raise ExpressionError(f"the number {_short(str(value))} is too large to compare exactly")
+            return _constant(float(value))
         if isinstance(value, str):
+            _need_text(value)
             return Node("constant", value=value, type="text")
         if value is None:
             raise ExpressionError("None can only follow `is` or `is not`")
@@ -178,7 +181,7 @@ class _Reader:
         if all(part.do == "constant" for part in parts):
             if sign == "/" and parts[1].value == 0:
                 raise ExpressionError(f"'{_shown(tree)}' divides by zero")
-            return Node("constant", value=_FOLD[sign](parts[0].value, parts[1].value), type="number")
+            return _constant(_FOLD[sign](parts[0].value, parts[1].value))
         return Node("sum", parts, _SUMS[type(tree.op)], "number")
 
     def _compare(self, tree: ast.Compare, depth: int) -> Node:
@@ -229,11 +232,32 @@ class _Reader:
         parts = tuple(self.node(one, depth) for one in tree.args)
         for part in parts:
             _need(part, ("text", "any") if name == "len" else ("number", "any"), name)
+        if all(part.do == "constant" for part in parts):
+            return _constant(float(_CALL[name](*(part.value for part in parts))))
         return Node(name, parts, type="number")
 
 
+def _constant(value: float) -> Node:
+    if not math.isfinite(value):
+        raise ExpressionError("a number is too large: nothing could be compared with it")
+    return Node("constant", value=value, type="number")
+
+
+def _need_text(value: str) -> None:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ExpressionError("a text holds half of a surrogate pair, which no column can hold") from None
+
+
 def _shown(tree: ast.AST) -> str:
-    text = ast.unparse(tree)
+    try:
+        return _short(ast.unparse(tree))
+    except RecursionError:
+        return "…"
+
+
+def _short(text: str) -> str:
     return text if len(text) <= 60 else text[:59] + "…"
 
 

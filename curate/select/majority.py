@@ -15,9 +15,10 @@ from curate.select.columns import Codes, Floats, drop_unfinished, is_word, numbe
 class Majority(Selector):
     """Of questions whose truth is unknown, keep the finished answers that agree with the majority of the samples.
 
-    Answers are compared as the `math` verifier compares them. What the majority says is a pseudo-reference: it stands
-    in the evidence of the published row under `pseudo_reference`, and the verdict stays what it was, never `pass`. Of
-    questions with a known truth, keep what passed (`known: verified`), every finished answer, or nothing.
+    Answers are compared as the `math` verifier compares them; on programs nobody votes. It counts the answers that
+    are still there, so it stands before selectors that drop some. What the majority says is a pseudo-reference: it
+    stands in the evidence of the published row under `pseudo_reference`, and the verdict stays what it was, never
+    `pass`. Of questions with a known truth, keep what passed (`known: verified`), every finished answer, or nothing.
     """
 
     published: ClassVar[bool] = True
@@ -86,9 +87,9 @@ def _winners(groups: Codes, vote: Floats) -> tuple[Floats, Codes, npt.NDArray[np
 
 def _said(attempts: pa.Table, groups: Codes, vote: Floats, won: Floats) -> pa.Array:
     """The majority's answer in words, for each row: of its spellings, the first of all."""
-    words = attempts.column("answer").cast(pa.string()).to_pylist()
+    agrees = vote == won[groups]
+    words = attempts.column("answer").cast(pa.string()).filter(pa.array(agrees)).to_pylist()
     said: dict[int, str] = {}
-    for row in np.flatnonzero(vote == won[groups]).tolist():
-        group, word = int(groups[row]), words[row]
+    for group, word in zip(groups[agrees].tolist(), words, strict=True):
         said[group] = min(said.get(group, word), word)
-    return pa.array([said.get(group) for group in groups.tolist()], pa.string())
+    return pa.array(map(said.get, groups.tolist()), pa.string())

@@ -11,7 +11,7 @@ from curate.kinds import Selector
 from curate.select.choices import Choices, Sieve
 from curate.select.columns import chance, directed, drop_unfinished, need_numbers, numbers, order, places, words
 
-_Share = Annotated[float, Field(ge=0)]
+_Share = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Mix(Selector):
@@ -24,7 +24,9 @@ class Mix(Selector):
 
     by: str = Field("source", description="`source`, `domain`, or another column of words, such as `meta.subject`.")
     weights: dict[str, _Share] = Field(default_factory=dict, description="Relative shares of groups.")
-    others: float = Field(1.0, ge=0, description="The weight of a group that `weights` does not name.")
+    others: float = Field(
+        1.0, ge=0, allow_inf_nan=False, description="The weight of a group that `weights` does not name."
+    )
     caps: dict[str, Annotated[int, Field(ge=0)]] = Field(default_factory=dict, description="Rows at most of a group.")
     cap: int | None = Field(None, ge=0, description="Rows at most of every group that `caps` does not name.")
     size: int | None = Field(None, ge=0, description="Rows in all.")
@@ -88,12 +90,6 @@ class Mix(Selector):
             able = [limit[name] / one for name, one in weight.items() if one > 0 and have[name]]
             return [int(min(able, default=0.0) * weight[name] + 1e-9) for name in have]
         return _divided(self.size, limit, weight)
-
-    def _cap(self, name: str, rows: int) -> int:
-        return self.caps.get(name, rows if self.cap is None else self.cap)
-
-    def _weight(self, name: str, rows: int) -> float:
-        return self.weights.get(name, self.others) if self.weights else float(rows)
 
 
 def _divided(size: int, limit: dict[str, int], weight: dict[str, float]) -> list[int]:

@@ -1,5 +1,6 @@
 """`kind: random`: a random choice of finished attempts, as many as another selection keeps: the control of a filter."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -46,6 +47,11 @@ class Random(Selector):
         own = {"tokens"} if self.same == "tokens" and self.size is None else set()
         return frozenset(own).union(*(one.reads() for one in self.like if self.size is None))
 
+    def fits(self, types: Mapping[str, str]) -> None:
+        """Raises ValueError where a selector of `like` cannot read a column."""
+        for one in self.like:
+            one.fits(types)
+
     def select(self, attempts: pa.Table) -> Choices:
         """Reasons: `unfinished`, or `not_chosen`; the evidence is the rank among the finished ones, from 1."""
         sieve = Sieve(attempts.num_rows)
@@ -65,7 +71,9 @@ class Random(Selector):
         for one in self.like:
             if isinstance(one, Verified) and not one.also:
                 one = Verified(also=self.also)
-            left = left.filter(pa.array([opinion.kept for opinion in one.select(left)], pa.bool_()))
+            found = one.select(left)
+            kept = found.kept if isinstance(found, Choices) else [opinion.kept for opinion in found]
+            left = left.filter(pa.array(kept, pa.bool_()))
         if self.same == "rows":
             return int(left.num_rows)
         budget = np.nansum(numbers(left, "tokens"))

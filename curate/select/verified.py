@@ -5,7 +5,7 @@ from pydantic import Field
 
 from curate.kinds import Selector
 from curate.select.choices import Choices, Sieve
-from curate.select.columns import drop_unfinished, is_word
+from curate.select.columns import drop_unfinished, is_word, of_domains
 
 
 class Verified(Selector):
@@ -15,13 +15,15 @@ class Verified(Selector):
     because it is our trouble and the next run decides it.
     """
 
-    also: tuple[str, ...] = Field((), description="Domains whose finished answers are kept whatever their verdict.")
+    also: tuple[str, ...] = Field(
+        (), description="Domains whose finished answers are kept whatever their verdict (`science` covers physics...)."
+    )
 
     def select(self, attempts: pa.Table) -> Choices:
         """Reasons: `unfinished` (truncated, refused, empty, failed) or `not_verified`."""
         sieve = Sieve(attempts.num_rows)
         drop_unfinished(attempts, sieve)
-        as_they_are = is_word(attempts, "domain", *self.also) & ~is_word(attempts, "outcome", "error")
+        as_they_are = of_domains(attempts, *self.also) & ~is_word(attempts, "outcome", "error")
         left = sieve.drop("not_verified", ~(is_word(attempts, "outcome", "pass") | as_they_are))
         for name in ("outcome", "reason"):
             sieve.tell(name, attempts.column(name), left)

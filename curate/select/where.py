@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import AfterValidator, Field
 
 from curate.kinds import Selector
@@ -11,6 +12,8 @@ from curate.select.choices import Choices, Sieve
 from curate.select.columns import drop_unfinished
 from curate.select.evaluation import evaluate
 from curate.select.expression import LONGEST, Expression
+
+_SHOWN = 200  # characters of a text in the evidence: a question's own key may hold a whole solution
 
 
 def _readable(text: str) -> str:
@@ -48,5 +51,11 @@ class Where(Selector):
         sieve.drop("missing_value", missing)
         sieve.drop("not_true", ~true)
         for name in sorted(expression.names):
-            sieve.tell(name, attempts.column(name), seen)
+            sieve.tell(name, _short(attempts.column(name)), seen)
         return sieve.choices()
+
+
+def _short(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    if pa.types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
+    return pc.utf8_slice_codeunits(values, 0, _SHOWN) if pa.types.is_string(values.type) else values

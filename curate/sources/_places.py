@@ -15,8 +15,6 @@ from curate.sources.row_reader import RawRow
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_AT_ONCE = 32  # rows decoded together: a group of rows of a large set may take gigabytes
-
 
 class KnownHub(Hf):
     """A set of the hub whose columns are known: only those are read, and nothing is guessed of their types."""
@@ -25,7 +23,7 @@ class KnownHub(Hf):
 
     def _reading(self, form: str) -> dict[str, Any]:
         if form == "parquet":
-            return {"columns": list(self.types), "batch_size": _AT_ONCE}
+            return {"columns": list(self.types)}
         from datasets import Features as Declared
 
         return {"features": Declared.from_arrow_schema(schema(self.types))}

@@ -17,7 +17,12 @@ WRONG = ("Incorrect Answer 1", "Incorrect Answer 2", "Incorrect Answer 3")
 
 
 class Gpqa(Published):
-    """GPQA. The order of the four options depends on their texts and the seed alone."""
+    """GPQA. The order of the four options depends on their texts and the seed alone.
+
+    No page, card, report or drop quotes its questions, nor does the evidence of `decontaminate`, and `veristill
+    explain` leaves them out. A run's own files, its published dataset, its answers and `veristill view` hold them as
+    they are: keep a dataset made from it private.
+    """
 
     origin: ClassVar[Origin] = Origin(
         repo="Idavidrein/gpqa",

@@ -3,11 +3,14 @@
 import random
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from curate import attempts
-from curate.attempts import AttemptTable
+from curate.attempts import AttemptTable, select, select_drops, selection_files
+from curate.kinds import Opinion, Selector
 from curate.records import Answer, Attempt, Question, Verdict
+from curate.run import Run
 from curate.solve import Decided, Solved
 
 
@@ -44,6 +47,32 @@ def test_it_is_the_same_in_memory_and_on_disk(chunk: int, tmp_path: Path, monkey
     assert all(row["attempt_id"] == f"{row['seq']:016x}{row['sample']:016x}" for row in found)
     assert {(row["seq"] % 3, row["domain"]) for row in found} == {(0, "d0"), (1, "d1"), (2, "d2")}
     assert all(row["outcome"] == ("pass", "fail")[row["seq"] % 2] for row in found)
+
+
+class Careless(Selector):
+    """Somebody else's selector: it looks at no `finish_reason`, and gives no reasons."""
+
+    def select(self, attempts: pa.Table) -> list[Opinion]:
+        return [Opinion(sample < 2) for sample in attempts.column("sample").to_pylist()]
+
+
+def test_no_selector_makes_rows_of_unfinished_answers(tmp_path: Path) -> None:
+    table = AttemptTable(tmp_path)
+    for seq in range(4):
+        question, made = solved(seq, 3)
+        cut = [
+            one.model_copy(update={"attempt": one.attempt.model_copy(update={"finish_reason": "length"})})
+            for one in made.decided
+        ]
+        table.add(question, made.model_copy(update={"decided": tuple(cut)}) if seq == 2 else made)
+    run = Run(tmp_path, "r")
+    run.labels.mkdir(parents=True)
+    left, counts = select(run, table.table(), [Careless()] * 12)
+    assert set(left.column("finish_reason").to_pylist()) == {"stop"} and left.num_rows == 6
+    assert counts[0].reasons == {"?": 4, "unfinished": 2} and counts[0].seen == counts[0].kept + counts[0].dropped
+    assert {drop.reason for drop in select_drops(run)} == {"?", "unfinished"}
+    assert [int(path.stem.split("-")[1]) for path in selection_files(run)] == list(range(12))
+    assert table.table().num_rows == 12  # it can be asked for again
 
 
 def test_it_can_be_empty(tmp_path: Path) -> None:

@@ -153,6 +153,20 @@ async def test_rounds_are_projected_from_what_the_probe_verified(tmp_path: Path)
         assert found.cost_usd.low <= model.usd - before <= found.cost_usd.high
 
 
+async def test_rounds_of_teachers_for_some_domains_begin_with_their_own_first_turn(tmp_path: Path) -> None:
+    flow = recipe(tmp_path, "http://127.0.0.1:9/v1", until_verified={"max_samples": 4})
+    one = flow.annotate.teacher[0]
+    others = tuple(one.model_copy(update={"domains": (name,)}) for name in ("code", "math"))
+    alone = await planned(flow, tmp_path / "root")
+    both = flow.model_copy(update={"annotate": flow.annotate.model_copy(update={"teacher": others})})
+    found = await planned(both, tmp_path / "root")
+    assert found.requests == alone.requests and found.requests.low == ROWS
+    none = flow.model_copy(update={"annotate": flow.annotate.model_copy(update={"teacher": others[:1]})})
+    found = await planned(none, tmp_path / "root")
+    assert found.requests.high == 0
+    assert f"{ROWS + 1} questions have a domain that no teacher is for" in found.notes[0]
+
+
 async def test_own_hardware_and_unknown_prices(tmp_path: Path) -> None:
     flow = recipe(tmp_path, "http://127.0.0.1:9/v1")
     teacher = flow.annotate.teacher[0]

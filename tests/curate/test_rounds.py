@@ -11,7 +11,7 @@ from datasets import load_dataset
 from curate.calls.model import Call, Reply
 from curate.engine.local import execute
 from curate.flow import Flow, Options
-from curate.records import Attempt, Question, Verdict
+from curate.records import Attempt, Question, Unknown, Verdict
 from curate.report import Report
 from curate.run import Run
 from curate.select.all import All
@@ -191,3 +191,14 @@ def test_a_teacher_is_asked_for_its_domains_alone(tmp_path: Path, annotate: dict
         f"{n} + 1?": {"pass" if n % 2 else "fail"} for n in range(6)
     }
     assert {got[0][0] for got in found.values()} == {0}
+
+
+def test_science_is_all_of_science_to_a_teacher_as_it_is_to_a_chain() -> None:
+    def question(domain: str) -> Question:
+        return Question.of(problem="Why?", domain=domain, truth=Unknown(), source="s", source_id="1")
+
+    teacher = Fake(domains=("science",))
+    assert [name for name in ("science", "physics", "biology", "math") if teacher.asks(question(name))] == [
+        "science", "physics", "biology",
+    ]  # fmt: skip
+    assert not Fake(domains=("physics",)).asks(question("science"))

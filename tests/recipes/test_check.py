@@ -153,3 +153,38 @@ def test_what_starting_servers_lacks_is_told(tmp_path: Path, monkeypatch: pytest
         (tmp_path / name).write_text("#!/bin/sh\n")
         (tmp_path / name).chmod(0o755)
     assert not check(str(_models(tmp_path, "{kind: openai, model: m, serve: {server: vllm}}"))).notes
+
+
+def test_a_domain_that_no_teacher_is_for_is_told(tmp_path: Path) -> None:
+    path = _recipe(tmp_path)
+    text = path.read_text("utf-8")
+    for domains, told in (("[science, code]", True), ("[code, math]", False)):
+        path.write_text(text.replace("kind: openai,", f"kind: openai, domains: {domains},"), "utf-8")
+        notes = check(str(path)).notes
+        assert (
+            any(note.startswith("no teacher is asked about math (first rows of source jsonl)") for note in notes)
+            is told
+        )
+
+
+def test_the_judge_of_a_gate_needs_no_cap_and_is_named_once(tmp_path: Path) -> None:
+    path = _recipe(tmp_path)
+    price = "price: {input: 1, output: 2}"
+    asked = f"{{kind: openai, model: small, api_key_env: NO_SUCH_KEY, {price}, max_tokens: 100}}"
+    path.write_text(
+        path.read_text("utf-8").replace("NO_SUCH_KEY}", f"NO_SUCH_KEY, {price}, max_tokens: 100}}")
+        + f"clean: [{{kind: pass_rate, teacher: {asked}}}]\n"
+        + f"judge: {{kind: openai, model: j, api_key_env: NO_SUCH_KEY, {price}}}\n"
+        + "budget: {max_cost_usd: 1}\n",
+        "utf-8",
+    )
+    told = [note.split(" needs ")[0] for note in check(str(path)).notes if "NO_SUCH_KEY" in note]
+    assert told == ["teacher openai/m", "judge openai/j", "pass_rate openai/small"]
+    path.write_text(
+        path.read_text("utf-8").replace(
+            f"model: small, api_key_env: NO_SUCH_KEY, {price}, max_tokens: 100", f"model: small, {price}"
+        ),
+        "utf-8",
+    )
+    with pytest.raises(RecipeError, match="nothing limits an answer of openai/small"):
+        check(str(path))

@@ -158,7 +158,49 @@ def test_scores_are_used_again(
         capsys.readouterr()
         assert command(["dedup", *arguments, "-o", str(tmp_path / "bad.jsonl")]) == 2
         assert said in capsys.readouterr().err
-        assert not (tmp_path / "bad.jsonl").exists()
+        assert not list(tmp_path.glob("bad*"))
+
+
+@pytest.mark.parametrize("end", ["parquet", "jsonl"])
+def test_scores_of_something_else_are_not_used(end: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    a, b = "How many apples has Tom after he buys five?", "How many apples has Tim after he buys five?"
+    file = str(write(tmp_path / "q.jsonl", [a, b, "other"], lang=["x", "y", "x"], near=["n", "n", "k"]))
+    old, lang, new = (str(tmp_path / f"{name}.{end}") for name in ("old", "lang", "new"))
+    assert command(["dedup", file, "-o", old, "--threshold", "90"]) == 0
+    assert command(["dedup", file, "-o", lang, "--threshold", "90", "--within", "lang"]) == 0
+    assert [row["kept"] for row in read(Path(old))] == [True, False, True]
+    capsys.readouterr()
+    assert command(["dedup", file, "-o", new, "--threshold", "92", "--within", "lang", "--scores", old]) == 2
+    assert "equal lang" in capsys.readouterr().err
+    # No pair says by which rule and of which column: Parquet's own word does, else all is compared anew.
+    done = command(["dedup", file, "-o", new, "--threshold", "92", "--scores", lang])
+    assert done == (2 if end == "parquet" else 0)
+    if done == 0:
+        assert [row["kept"] for row in read(Path(new))] == [True, False, True]
+    write(tmp_path / "q.jsonl", [a, b, b], lang=["x", "y", "x"])
+    if end == "parquet":  # the pair is as it was, the row behind it is not
+        capsys.readouterr()
+        assert command(["dedup", file, "-o", new, "--threshold", "92", "--scores", old]) == 2
+        assert "another file" in capsys.readouterr().err
+
+
+def test_a_threshold_keeps_every_digit(tmp_path: Path) -> None:
+    file, old = str(write(tmp_path / "q.jsonl", ["a" * 40, "a" * 39 + "b"])), tmp_path / "old.jsonl"
+    assert command(["dedup", file, "-o", str(old), "--threshold", "90.12345678"]) == 0
+    assert read(old)[1]["reason"] == "ratio >= 90.12345678"
+    new = ["dedup", file, "-o", str(tmp_path / "new.jsonl"), "--scores", str(old), "--threshold"]
+    assert command([*new, "90.12345678"]) == 0
+    assert command([*new, "90.1234567"]) == 2
+
+
+def test_a_kill_while_the_state_goes_leaves_one_that_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = Options(file=str(write(tmp_path / "q.jsonl", ["a", "b"])), out=tmp_path / "o.jsonl", quiet=True)
+    monkeypatch.setattr("curate.tables.shutil.rmtree", lambda *_, **__: None)
+    dedup(options)
+    assert [path.name for path in (tmp_path / "o.jsonl.state").iterdir()] == ["lock"]
+    monkeypatch.undo()
+    dedup(options)
+    assert not (tmp_path / "o.jsonl.state").exists()
 
 
 def test_against_and_within(tmp_path: Path) -> None:
@@ -175,8 +217,8 @@ def test_against_and_within(tmp_path: Path) -> None:
     rows = read(out)
     assert [row["kept"] for row in rows] == [False, False, True, True]
     assert [row["cluster"] for row in rows] == [0, 0, 2, 3]
-    assert (rows[0]["partner"], rows[0]["reason"]) == (1, "ratio >= 90; partner of the other file")
-    assert rows[1]["reason"] == "ratio >= 90; by row 0; partner of the other file"
+    assert (rows[0]["partner"], rows[0]["reason"]) == (1, "ratio >= 90, equal lang; partner of the other file")
+    assert rows[1]["reason"] == "ratio >= 90, equal lang; by row 0; partner of the other file"
 
 
 def test_plain_errors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -196,7 +238,15 @@ def test_plain_errors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     ]:
         assert command(["dedup", *arguments]) == 2
         assert said in capsys.readouterr().err, said
-    assert not Path(out).exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["q.jsonl"]
+
+
+@pytest.mark.parametrize("json_", [[], ["--json"]])
+def test_a_lone_surrogate_is_a_character(json_: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    file, out = str(write(tmp_path / "q.jsonl", ["a \ud800 b", "a \ud800 b", "c"])), tmp_path / "o.jsonl"
+    assert command(["dedup", file, "-o", str(out), *json_]) == 0
+    assert "a ? b" in capfd.readouterr().out
+    assert [row["kept"] for row in read(out)] == [True, False, True]
 
 
 def test_the_partition_is_the_same_in_any_order(tmp_path: Path) -> None:

@@ -82,6 +82,10 @@ CONSTANTS = [
                lambda recipe, kind=kind: {*_source(recipe, kind).origin.splits} - {*_source(recipe, kind).splits()})
       for kind in CODE),
     *(Constant(f"{kind}: least characters", 200, _of(kind, "min_chars")) for kind in CODE),
+    Constant("code_contests: drops problems that read files", False, _of("code_contests", "drop_file_io"),
+             "a verifier: tests over stdin cannot judge a program that reads or writes a named file"),
+    Constant("codeforces: tests that the site cut stay", None, _of("codeforces", "cut_from"),
+             "a verifier: no right answer passes a test of which only the beginning is there"),
     *(Constant(f"{kind}: texts that drop a problem", ("http://", "[image]"), _of(kind, "exclude")) for kind in CODE),
     # `num_solutions > 0` counts characters and keys there, so that it drops nothing.
     *(Constant(f"{kind}: needs a solution", False, _of(kind, "need_solution")) for kind in CODE),

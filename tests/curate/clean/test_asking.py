@@ -14,10 +14,12 @@ import pytest
 from pydantic import ValidationError
 
 from curate.calls.payments import spent_by
+from curate.clean._asked import all_of
 from curate.clean._rating import load, read_rating
 from curate.engine.local import execute
 from curate.errors import Failed, RecipeError, Stopped
 from curate.flow import Options
+from curate.kinds import Unexamined
 from curate.labels import scores
 from curate.ledger import Ledger
 from curate.plan import plan
@@ -220,6 +222,17 @@ async def test_a_plan_foresees_it_and_a_rehearsal_drops_nothing(tmp_path: Path, 
     assert not model.asked
 
 
+async def test_a_plan_does_not_rank_by_scores_that_are_not_there(tmp_path: Path, model: SmallModel) -> None:
+    clean = [
+        {"kind": "response_length", "teacher": small(model)},
+        {"kind": "top", "score": "response_length", "share": 0.5, "missing": "drop"},
+    ]
+    found = await plan(Recipe.model_validate(made(tmp_path, clean)), Options(root=tmp_path / "root", quiet=True))
+    assert found.questions == ROWS and "not cleaned by response_length, top yet" in found.notes[0]
+    asked = next(one for one in found.teachers if one.teacher.startswith("response_length"))
+    assert asked.requests.expected == ROWS
+
+
 async def test_what_nothing_can_verify_is_not_asked(tmp_path: Path, model: SmallModel) -> None:
     recipe = made(tmp_path, [rate(model)], verify={"math": []})
     report = await run(tmp_path, recipe)
@@ -227,6 +240,35 @@ async def test_what_nothing_can_verify_is_not_asked(tmp_path: Path, model: Small
     recipe = made(tmp_path, [rate(model, domains=["code"])])
     await run(tmp_path, recipe)
     assert not model.asked
+
+
+@pytest.mark.parametrize("kind", ["pass_rate", "difficulty", "response_length"])
+async def test_a_model_for_other_domains_is_not_asked(tmp_path: Path, model: SmallModel, kind: str) -> None:
+    model.rating = "7"
+    drop = {"undecided": "drop"} if kind == "pass_rate" else {}
+    for domains, asked in ((["code"], 0), (["math"], ROWS), (["code"], 0), (["math", "code"], ROWS)):
+        before = set(model.asked)
+        stage = {"kind": kind, "teacher": small(model, domains=domains), "max_tokens": 40, **drop}
+        report = await run(tmp_path, made(tmp_path, [stage | ({"samples": 1} if kind == "pass_rate" else {})]))
+        scored = [row for row in labels(tmp_path, f"0-{kind}") if row["scores"]]
+        assert bool(scored) == bool(asked), domains
+        assert asked or (report.clean[0].kept == ROWS and set(model.asked) == before)
+    assert set(model.asked.values()) == {1} and len(model.asked) == ROWS
+
+
+async def test_what_stops_a_run_goes_before_trouble_with_one_question() -> None:
+    async def one(trouble: Exception | None, wait_s: float) -> int:
+        await asyncio.sleep(wait_s)
+        if trouble is not None:
+            raise trouble
+        ended.append(wait_s)
+        return len(ended)
+
+    ended: list[float] = []
+    with pytest.raises(Stopped, match="no more money"):
+        await all_of([one(Unexamined("sick"), 0), one(Stopped("no more money"), 0.01), one(None, 0.05)])
+    assert ended == [0.05]  # none is left running
+    assert await all_of([one(None, 0.02), one(None, 0)]) == [3, 2]
 
 
 @pytest.mark.parametrize(

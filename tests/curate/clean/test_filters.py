@@ -123,7 +123,7 @@ PROOFS = [
     "If x > 0, then prove $x + 1/x \\ge 2$.",
     "Prove or disprove: each group of order 6 is abelian.",
     "Give a short proof of Euler's formula.",
-    "Prove that each step solves the equation and lists no number twice, no matter how long it takes.",
+    "Prove that each step solves the equation and lists no number twice, no matter how it is written.",
 ]
 NO_PROOFS = [
     "Tom watches a show that lasts 2 hours. How many minutes is it?",

@@ -135,6 +135,66 @@ def test_majority_answers(tmp_path: Path) -> None:
     assert found["attempts"][0]["selected"][0]["evidence"]["pseudo_reference"] == "4"
 
 
+def test_a_score_of_cleaning_is_a_column(tmp_path: Path) -> None:
+    teacher = {"kind": "replay", "path": tmp_path / "a.jsonl", "column": "id"}
+    stage = {"kind": "response_length", "teacher": teacher, "unit": "chars", "samples": 4, "domains": ["math"]}
+    select = [
+        {"kind": "where", "expression": "response_length > 0"},
+        {"kind": "band", "column": "response_length", "lowest": 0.5},
+    ]
+    made = flow(tmp_path, select, clean=[stage])
+    report = run(made, tmp_path / "root")
+    length: dict[int, float] = {}
+    for line in (tmp_path / "a.jsonl").read_text().splitlines():
+        row = json.loads(line)
+        seq = int(row["id"])
+        length[seq] = length.get(seq, 0) + len((row["reasoning"] + row["solution"]).strip()) / 4
+    told = {row["seq"]: row["evidence"]["response_length"] for row in labels(tmp_path / "root", "0-where")}
+    assert set(told) == set(range(6))
+    assert max(abs(told[seq] - length[seq]) for seq in told) <= 1
+    kept = [row["seq"] for row in labels(tmp_path / "root", "1-band") if row["kept"]]
+    assert len(kept) == 12  # three questions, each of them whole
+    assert max(length[seq] for seq in kept) <= min(length[seq] for seq in length if seq not in kept)
+    assert report.select is not None and report.select[0].reasons == {}
+    second = run(made, tmp_path / "root")
+    assert second.totals() == report.totals()
+
+
+def test_a_question_without_a_score_has_no_value(tmp_path: Path) -> None:
+    teacher = {"kind": "replay", "path": tmp_path / "a.jsonl", "column": "id"}
+    stage = {"kind": "response_length", "teacher": teacher, "unit": "chars", "domains": ["code"]}
+    made = flow(tmp_path, [{"kind": "where", "expression": "not response_length > 5"}], clean=[stage])
+    assert [one.reasons for one in run(made, tmp_path / "root").select or []] == [{"missing_value": 24}]
+
+
+def test_nobody_votes_on_programs(tmp_path: Path) -> None:
+    made = flow(tmp_path, [{"kind": "majority"}])
+    code = made.sources[0].model_copy(update={"domain": "code"})
+    report = run(made.model_copy(update={"sources": (code,)}), tmp_path / "root")
+    assert report.select is not None and report.select[0].reasons["no_answer"] == 8
+    kept = [row["seq"] for row in labels(tmp_path / "root", "0-majority") if row["kept"]]
+    assert max(kept) < 4  # what has a truth and passed
+
+
+def test_a_run_without_answers_has_all_columns(tmp_path: Path) -> None:
+    read = "language == 'en' and not loop and meta.level > 0 and truth == 'answer' and pass_rate > 0 and tokens > 1"
+    made = flow(tmp_path, [{"kind": "where", "expression": read}, {"kind": "majority"}, "verified"])
+    (tmp_path / "a.jsonl").write_text(json.dumps({"id": "none", "solution": "1"}) + "\n")
+    report = run(made, tmp_path / "root")
+    assert [(one.seen, one.kept) for one in report.select or []] == [(0, 0)] * 3
+
+
+def test_keys_of_questions_may_hold_anything(tmp_path: Path) -> None:
+    made = flow(tmp_path, [{"kind": "where", "expression": "meta.level != 3"}])
+    rows = [json.loads(line) for line in (tmp_path / "q.jsonl").read_text().splitlines()]
+    for row, level in zip(rows, [10**400, 1, float("nan"), None, 3, 2.5], strict=True):
+        row["level"] = level
+    (tmp_path / "q.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    run(made, tmp_path / "root")
+    found = {row["seq"]: row["reason"] for row in labels(tmp_path / "root", "0-where")}
+    assert found == {0: "missing_value", 1: None, 2: "missing_value", 3: "missing_value", 4: "not_true", 5: None}
+
+
 def test_what_is_read_of_questions(tmp_path: Path) -> None:
     made = flow(
         tmp_path, [{"kind": "where", "expression": "meta.level == 1 and truth == 'answer' and licence is None"}]
@@ -161,9 +221,25 @@ def test_tokens_without_a_tokenizer_are_of_one_kind(tmp_path: Path) -> None:
         ([{"kind": "best_of", "by": "domain"}], "'domain' is no column of numbers"),
         ([{"kind": "where", "expression": "domain > 3"}], "compares a text with a number"),
         ([{"kind": "random", "like": [{"kind": "best_of", "by": "nothing"}]}], "no column 'nothing'"),
+        ([{"kind": "random", "like": [{"kind": "best_of", "by": "domain"}]}], "'domain' is no column of numbers"),
+        ([{"kind": "mix", "weights": {"a": float("inf")}}], "finite"),
+        ([{"kind": "band", "column": "tokens", "min": float("nan")}], "finite"),
+        ([], "at least 1 item"),
     ],
 )
 def test_wrong_columns_are_told_before_anything_runs(tmp_path: Path, select: Any, says: str) -> None:
     with pytest.raises(ValidationError) as error:
         flow(tmp_path, select)
     assert says in str(error.value)
+
+
+def test_equal_questions_of_two_sources_are_explained_apart(tmp_path: Path) -> None:
+    made = flow(tmp_path, [{"kind": "where", "expression": "seq > 0"}])
+    first = (tmp_path / "q.jsonl").read_text().splitlines()[0]
+    (tmp_path / "again.jsonl").write_text(first + "\n")
+    second = made.sources[0].model_copy(update={"path": tmp_path / "again.jsonl"})
+    made = made.model_copy(update={"sources": (*made.sources, second)})
+    run(made, tmp_path / "root")
+    told = {seq: asyncio.run(explain(Run(tmp_path / "root", "m"), made, f"seq:{seq}"))["attempts"][0] for seq in (0, 6)}
+    assert told[0]["attempt"]["id"] == told[6]["attempt"]["id"]
+    assert [[one["kept"] for one in told[seq]["selected"]] for seq in (0, 6)] == [[False], [True]]

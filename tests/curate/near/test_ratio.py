@@ -1,14 +1,16 @@
 """The join finds exactly the pairs that comparing all of them finds, whatever texts, order and threads."""
 
 import random
+import sys
 import time
 
 import numpy as np
 import pytest
 
+from curate.errors import Prerequisite
 from curate.near import histograms, ratio
 from curate.near.groups import Course, distinct, grouped, joined
-from curate.near.histograms import counted
+from curate.near.histograms import Ints, counted
 from curate.near.ratio import Join, Pairs
 from curate.near.rules import Rows, Rule, again
 from tests.curate.near.sets import STEM, brute, components, random_set
@@ -60,6 +62,36 @@ def test_the_bound_is_never_above_the_distance() -> None:
         wanted = {(int(i), int(j)) for i, j in zip(*np.nonzero(brute(some, 96)), strict=True)}
         assert set(pairs(list(some), 96)) == wanted
         assert wanted
+
+
+@pytest.mark.parametrize("threshold", [60, 85, 95])
+def test_the_digits_bound_more_and_lose_no_pair(threshold: float) -> None:
+    """None to hundreds of digits beside a few letters, digits of other scripts, and families of four numbers."""
+    draw = random.Random(threshold)
+    texts = ["".join(draw.choices("0123456789", k=draw.randint(55, 75))) for _ in range(20)]
+    texts += [one[:at] + one[at + 2 :] for one in texts for at in (0, 9)] + [one + "a" for one in texts[:20]]
+    texts += ["".join(draw.choices("01a\u0663\uff13b", k=draw.randint(1, 12))) for _ in range(150)]
+    texts += [STEM.format(*(draw.randint(1, 9999) for _ in range(4))) for _ in range(150)]
+    wanted = {(int(i), int(j)) for i, j in zip(*np.nonzero(brute(texts, threshold)), strict=True)}
+    assert wanted
+    assert set(pairs(list(texts), threshold)) == wanted
+
+
+def test_a_family_of_large_numbers_is_not_compared_by_the_square() -> None:
+    draw = random.Random(1)
+    texts = [STEM.format(*(draw.randint(1, 9999) for _ in range(4))) for _ in range(3000)]
+    join, compared = Join(texts, [0] * len(texts), 95), 0
+    scored = join._scored
+
+    def counting(left: Ints, right: Ints) -> Pairs:
+        nonlocal compared
+        compared += left.size
+        return scored(left, right)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(join, "_scored", counting)
+        found = sum(part.left.size for part in join.pairs())
+    assert 0 < found <= compared < 10 * len(texts)  # of 4.5 million
 
 
 def test_groups_are_never_compared_with_each_other() -> None:
@@ -161,14 +193,39 @@ def test_a_course_goes_on_where_it_left_off(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_the_compiled_scan_says_what_python_says() -> None:
-    texts = sorted({text for text in random_set(0, 150) if text}, key=lambda text: (len(text), text))
+    texts = sorted({text for text in random_set(4, 150) if text}, key=lambda text: (len(text), text))
     found = counted(texts)
     zeros, roots = np.zeros(len(texts), np.int32), np.arange(len(texts), dtype=np.int32)
     table = (found.counts, found.lengths, ratio._ends(zeros, found.lengths), zeros, roots)
     got = []
-    for scan in (histograms.scan, histograms.scanner()):
+    for scan, thin in ((histograms.scan, histograms.thin), (histograms.scanner(), histograms.thinner())):
         left, right = np.zeros(10000, np.int32), np.zeros(10000, np.int32)
         count, at, resume = scan(table, 0.15, (0, len(texts), 0), left, right)
-        got.append((count, at, resume, left.tolist(), right.tolist()))
+        before = list(zip(left.tolist(), right.tolist(), strict=True))
+        with np.errstate(over="ignore"):  # the words wrap around
+            fewer = thin((*table[:2], found.digits, found.ends), 0.15, left[:count], right[:count])
+        got.append((count, at, resume, before, fewer, left[:fewer].tolist(), right[:fewer].tolist()))
     assert got[0] == got[1]
-    assert got[0][0] > 10
+    assert got[0][0] > got[0][4] > 10
+
+
+@pytest.mark.parametrize("trouble", [OSError(28, "No space left on device"), EOFError("Ran out of input")])
+def test_trouble_with_the_cache_of_compiled_code_ends_nothing(
+    trouble: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from numba.core.caching import IndexDataCacheFile
+
+    def fail(*_: object) -> None:
+        raise trouble
+
+    def double(value: int) -> int:
+        return value * 2
+
+    monkeypatch.setattr(IndexDataCacheFile, "save" if isinstance(trouble, OSError) else "load", fail)
+    assert histograms.compiled(double)(21) == 42
+
+
+def test_without_numba_the_error_is_plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "numba", None)
+    with pytest.raises(Prerequisite, match="numba does not load"):
+        histograms.compiled(len)

@@ -16,6 +16,7 @@ DATA: dict[str, list[Any]] = {
     "domain": ["math", "code", "math", None],
     "loop": [True, False, None, True],
     "meta.level": ["Level 1", "Level 5", None, "x"],
+    "meta.odd": [1.0, float("nan"), None, 3.0],
 }
 TABLE = pa.table({name: pa.array(values) for name, values in DATA.items()})
 TABLE = TABLE.set_column(3, "domain", TABLE.column("domain").dictionary_encode())
@@ -50,6 +51,11 @@ TABLE = TABLE.set_column(3, "domain", TABLE.column("domain").dictionary_encode()
         ("1 + 2 * 3 == 7", [0, 1, 2, 3], []),
         ("not True", [], []),
         ("tokens != 5 and domain == 'math'", [2], [3]),
+        ("abs(-3) + 2 < 10 and loop", [0, 3], [2]),  # constants, however they are made
+        ("max(1, 2) + len('abc') == 5 and tokens > 6", [1, 3], []),
+        ("meta.odd != 1", [3], [1, 2]),  # what is no number is no value
+        ("not meta.odd > 1", [0], [1, 2]),
+        ("tokens * 1e308 * 1e308 != 5", [], [0, 1, 2, 3]),
     ],
 )
 def test_what_it_means(text: str, true: list[int], missing: list[int]) -> None:
@@ -103,6 +109,12 @@ def test_against_python_itself() -> None:
         ("rate > 99999999999999999999", "too large"),
         ("len(3) > 1", "takes a text"),
         ("min(rate) > 1", "takes 2 to 8"),
+        ("rate > " + "9" * 400, "too large"),
+        ("rate < 1e400", "too large"),
+        ("rate < 1e308 * 10", "too large"),
+        ("domain == '\\ud800'", "surrogate"),
+        ("'\\ud800' in domain", "surrogate"),
+        ("x[" + "-" * 900 + "1]", "cannot stand"),
         ("(" * 300, "cannot be read"),
         ("-" * 1500 + "1 > 0", "too long"),
         (" and ".join(["rate > 0"] * 150), "too long"),

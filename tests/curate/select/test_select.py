@@ -1,6 +1,7 @@
 """Selectors: which attempts become rows, and why the others do not."""
 
 import random
+import time
 from collections import Counter
 
 import pyarrow as pa
@@ -10,6 +11,8 @@ from pydantic import ValidationError
 from curate.kinds import Opinion, Selector
 from curate.plug import find, kinds
 from curate.select.all import All
+from curate.select.band import Band
+from curate.select.columns import words
 from curate.select.random import Random
 from curate.select.verified import Verified
 
@@ -55,6 +58,21 @@ def test_verified_keeps_what_passed_and_named_domains_as_they_are() -> None:
     assert opinions[1] == Opinion(False, "not_verified", {"outcome": "fail", "reason": "wrong_answer"})
     assert opinions[3] == Opinion(False, "unfinished", {"finish_reason": "length"})
     assert all((opinion.reason is None) == opinion.kept for opinion in opinions)
+
+
+def test_science_covers_its_parts() -> None:
+    rows = [("physics", "unsure", "no_verifier", "stop"), ("geology", "unsure", "no_verifier", "stop")]
+    assert kept(Verified(also=("science",)), rows) == [0]
+    assert kept(Verified(also=("biology",)), rows) == []
+    assert kept(Band(column="sample", max=-1, domains=("science",)), rows) == [1]  # the other domain stays as it is
+
+
+def test_many_groups_take_no_longer_than_rows() -> None:
+    table = attempts([(f"d{number}", "pass", "ok", "stop") for number in range(60_000)])
+    began = time.process_time()
+    codes, names = words(table, "domain")
+    assert time.process_time() - began < 5  # with a search for each name it took minutes
+    assert [names[code] for code in codes[:3]] == ["d0", "d1", "d2"] and len(names) == 60_000
 
 
 def test_all_keeps_every_finished_attempt() -> None:

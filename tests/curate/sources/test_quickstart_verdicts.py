@@ -14,12 +14,15 @@ from curate.keys import digest
 from curate.records import Attempt, Choice, Question, Tests
 from curate.resources import Resources
 from curate.sources.quickstart import QUESTIONS, Quickstart
+from curate.verifiers.code import Code
 from curate.verifiers.router import Router
 from curate.verifiers.worker import MEMORY_BYTES, worker_command
 from sandbox import Sandbox, SandboxError
 from sandbox.workers import Workers
 
 EXPECTED = json.loads((Path(__file__).parent / "quickstart_expected.json").read_text("utf-8"))
+# A program that never ends has no right to six seconds of every test run.
+ROUTER = Router(chains={"code": [Code(cpu_s=1.5)]})
 QUESTIONS_BY_ID = {item.source_id: item for item in Quickstart().read() if isinstance(item, Question)}
 
 
@@ -54,7 +57,7 @@ async def test_recorded_answer(row: str, resources: Resources) -> None:
     answer = json.loads(row)
     question = QUESTIONS_BY_ID[answer["source_id"]]
     tried = attempt(question, answer["solution"], answer["finish_reason"])
-    verdict = (await Router().verify(question, tried, resources, {})).verdict
+    verdict = (await ROUTER.verify(question, tried, resources, {})).verdict
     assert {"outcome": verdict.outcome, "reason": verdict.reason} == EXPECTED[answer["source_id"]], verdict
 
 
@@ -64,7 +67,7 @@ async def test_gold_passes(name: str, resources: Resources) -> None:
     question = QUESTIONS_BY_ID[name]
     gold = question.gold or ""
     solution = f"```python\n{gold}```" if isinstance(question.truth, Tests) else gold
-    verdict = (await Router().verify(question, attempt(question, solution), resources, {})).verdict
+    verdict = (await ROUTER.verify(question, attempt(question, solution), resources, {})).verdict
     assert (verdict.outcome, verdict.reason) == ("pass", "ok"), verdict
 
 
@@ -74,5 +77,5 @@ async def test_another_letter_fails(name: str, resources: Resources) -> None:
     question = QUESTIONS_BY_ID[name]
     assert isinstance(question.truth, Choice)
     other = "A" if question.truth.letter != "A" else "B"
-    verdict = (await Router().verify(question, attempt(question, f"\\boxed{{{other}}}"), resources, {})).verdict
+    verdict = (await ROUTER.verify(question, attempt(question, f"\\boxed{{{other}}}"), resources, {})).verdict
     assert (verdict.outcome, verdict.reason) == ("fail", "wrong_answer"), verdict
