@@ -14,9 +14,8 @@ help: ## show this list
 quickstart: $(VENV)/.installed ## set up, run the main job on bundled data, show the result
 	$(RUN)/veristill --root $(OUT) run quickstart
 
-# In the order of their names: by default files with few tests come last, and those are the long ones.
 test: $(VENV)/.developing ## set up, run every test
-	$(RUN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+	$(RUN)/python -m pytest -n auto --dist loadfile
 
 check: $(VENV)/.developing ## lint, types, import layers, limits on shape
 	$(RUN)/ruff check .

@@ -131,7 +131,10 @@ def call(url: str, text: str, **fields: Any) -> Call:
 
 
 async def ask_all(folder: Path, url: str, texts: list[str], budget: Budget | None = None, **fields: Any) -> Calls:
-    """Ask every question as a run does, with a bounded number of questions at once."""
+    """Ask every question as a run does, with a bounded number of questions at once.
+
+    Raises what stopped it, after waiting for what is in flight.
+    """
     waiting = iter(texts)
     async with Ledger(folder) as ledger, Calls(ledger, budget, run="r") as calls:
 
@@ -139,5 +142,9 @@ async def ask_all(folder: Path, url: str, texts: list[str], budget: Budget | Non
             for text in waiting:
                 await calls.ask(call(url, text, **fields))
 
-        await asyncio.gather(*(some() for _ in range(2 * fields.get("concurrency", 64))))
+        width = 2 * fields.get("concurrency", 64)
+        ended = await asyncio.gather(*(some() for _ in range(width)), return_exceptions=True)
+        for wrong in ended:
+            if isinstance(wrong, BaseException):
+                raise wrong
         return calls
