@@ -97,7 +97,7 @@ async def test_a_key_that_is_refused_half_way_stops_within_a_second_and_goes_on_
         with pytest.raises(Stopped) as stopped:
             await running
         assert stopped.value.exit_code == 4
-        assert time.monotonic() - refused_at < 4.0  # a second, and what was in flight, on a busy machine
+        assert time.monotonic() - refused_at < 2.0  # a second, and what was in flight
         assert till.statuses[str(status)] <= 32
         sold = len(till.sold)
         till.denied = 0
