@@ -3,21 +3,16 @@
 The question is data of others: it stands between marks that it cannot close, as in a judge's prompt.
 """
 
-import difflib
 import json
 import re
 from functools import lru_cache
-from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
-import yaml
 from jinja2 import TemplateError
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, field_validator
 
-from curate.errors import RecipeError
 from curate.keys import digest
-from curate.prompts.prompt import compiled, filled, variables_of
+from curate.prompts.prompt import compiled, filled, read, variables_of
 from curate.records import Choice, Question, Record
 from curate.verifiers.judging.prompt import seen
 
@@ -57,25 +52,11 @@ class RatingPrompt(Record):
 @lru_cache(maxsize=32)
 def load(name: str) -> RatingPrompt:
     """A prompt of `curate/prompts/difficulty`, or the user's where `name` ends in `.yaml`. Raises RecipeError."""
-    own = name.endswith((".yaml", ".yml"))
-    folder = files("curate.prompts") / "difficulty"
-    path = Path(name) if own else Path(str(folder)) / f"{name}.yaml"
-    try:
-        found: Any = yaml.safe_load(path.read_text("utf-8"))
-        return RatingPrompt.model_validate({"name": path.stem, **found} if isinstance(found, dict) else found)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise RecipeError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}", where=str(path)) from error
-    except yaml.YAMLError as error:
-        raise RecipeError(f"this is not YAML: {error}", where=str(path)) from error
-    except (OSError, ValueError) as error:
-        if own:
-            raise RecipeError("there is no such prompt file, or it is no UTF-8 text", where=name) from error
-        known = sorted(entry.name[:-5] for entry in folder.iterdir())
-        near = difflib.get_close_matches(name, known, 1)
-        hint = f"did you mean '{near[0]}'? " if near else ""
-        what = f"there is no prompt '{name}'; {hint}known: {', '.join(known)}, or a path that ends in .yaml"
-        raise RecipeError(what) from error
+    return read("difficulty", name, _rating_prompt)
+
+
+def _rating_prompt(found: Any, name: str) -> RatingPrompt:
+    return RatingPrompt.model_validate({"name": name, **found} if isinstance(found, dict) else found)
 
 
 def render(prompt: RatingPrompt, question: Question, *, solution: bool) -> tuple[str, str]:

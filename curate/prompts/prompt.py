@@ -5,11 +5,11 @@ Templates run in Jinja's sandbox, and a question's text is only ever a value, ne
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from jinja2 import StrictUndefined, Template, TemplateError, meta
@@ -18,6 +18,8 @@ from pydantic import Field, ValidationError, field_validator
 
 from curate.errors import RecipeError
 from curate.records import Choice, Question, Record
+
+T = TypeVar("T")
 
 VARIABLES = frozenset({"problem", "domain", "truth", "starter_code", "function", "options"})
 _JINJA = ImmutableSandboxedEnvironment(
@@ -71,6 +73,14 @@ def load(use: str, name: str) -> Prompt:
 
     Raises RecipeError where there is none, or where it is not a prompt.
     """
+    return read(use, name, lambda found, _: Prompt.model_validate(found))
+
+
+def read(use: str, name: str, made: Callable[[Any, str], T]) -> T:
+    """What `made` makes of a prompt file's content and its name without the ending, whatever kind of prompt it is.
+
+    Raises RecipeError where there is none, or where it is not such a prompt.
+    """
     own = name.endswith((".yaml", ".yml"))
     path = Path(name) if own else Path(str(files("curate.prompts"))) / use / f"{name}.yaml"
     try:
@@ -78,7 +88,7 @@ def load(use: str, name: str) -> Prompt:
     except (OSError, ValueError) as error:
         raise _missing(use, name, own) from error
     try:
-        return Prompt.model_validate(yaml.safe_load(text))
+        return made(yaml.safe_load(text), path.stem)
     except yaml.YAMLError as error:
         raise RecipeError(f"this is not YAML: {error}", where=str(path)) from error
     except ValidationError as error:

@@ -4,20 +4,16 @@ Every text of others stands between marks whose name is a hash of all those text
 that closes it; what is invisible or no text is taken out before.
 """
 
-import difflib
 import re
 from functools import lru_cache
-from importlib.resources import files
-from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-import yaml
 from jinja2 import StrictUndefined, Template, TemplateError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from pydantic import ValidationError, field_validator
+from pydantic import field_validator
 
-from curate.errors import RecipeError
 from curate.keys import digest
+from curate.prompts.prompt import read
 from curate.records import Record
 
 VARIABLES = frozenset({"question", "parts", "tag"})
@@ -96,26 +92,7 @@ def _tag(texts: list[str]) -> str:
 @lru_cache(maxsize=32)
 def load(name: str) -> JudgePrompt:
     """A prompt of `curate/prompts/judge`, or the user's where `name` ends in `.yaml`. Raises RecipeError."""
-    own = name.endswith((".yaml", ".yml"))
-    folder = files("curate.prompts") / "judge"
-    path = Path(name) if own else Path(str(folder)) / f"{name}.yaml"
-    try:
-        read: Any = yaml.safe_load(path.read_text("utf-8"))
-        return JudgePrompt.model_validate(read)
-    except (OSError, ValueError) as error:
-        if isinstance(error, ValidationError):
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise RecipeError(f"{where}: {first['msg']}" if where else first["msg"], where=str(path)) from error
-        if own:
-            raise RecipeError("there is no such prompt file, or it is no UTF-8 text", where=name) from error
-        known = sorted(entry.name[:-5] for entry in folder.iterdir())
-        near = difflib.get_close_matches(name, known, 1)
-        hint = f"did you mean '{near[0]}'? " if near else ""
-        what = f"there is no prompt '{name}'; {hint}known: {', '.join(known)}, or a path that ends in .yaml"
-        raise RecipeError(what) from error
-    except yaml.YAMLError as error:
-        raise RecipeError(f"this is not YAML: {error}", where=str(path)) from error
+    return read("judge", name, lambda found, _: JudgePrompt.model_validate(found))
 
 
 @lru_cache(maxsize=64)
