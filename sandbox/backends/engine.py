@@ -26,6 +26,8 @@ _BOOT = Path(__file__).parent / "boot.py"
 _ANSWER_S = 120.0  # for the engine to do one thing
 _GREETING_S = 5.0  # for it to say that it is there
 _STALE_S = 3600.0  # of a container that never ran, made on another machine or before a restart
+_CLEAR_S = 20.0  # for an engine to remove what a pool left, and between two looks
+_PAUSE_S = 0.1
 LEASE_S = 300.0  # without a job, after which a container ends: an engine that crashed does not tell it that we are gone
 _SCRATCH = "rw,nosuid,nodev,noexec,size=4m,nr_inodes=1024,mode=1777"
 ENVIRONMENT = {
@@ -212,13 +214,27 @@ def sweep(client: "APIClient") -> None:
 
 
 def clear(client: "APIClient", pool: str) -> None:
-    """Remove what is left of a pool that ended: an engine that died may have made what it never told of."""
-    from docker.errors import DockerException
+    """Remove what is left of a pool that ended: an engine that died may have made what it never told of.
 
+    Asks until nothing is left, for at most 20 s: an engine that has just been started again may refuse a removal, or
+    be in the middle of one that fails.
+    """
+    from docker.errors import DockerException, NotFound
+
+    deadline = time.monotonic() + _CLEAR_S
     with suppress(DockerException, OSError):  # the engine is gone: the next sandbox sweeps
-        for one in client.containers(all=True, filters={"label": f"{_POOL}={pool}"}):
-            with suppress(DockerException):  # being removed already
-                client.remove_container(one["Id"], force=True, v=True)
+        refused = True
+        while refused and time.monotonic() < deadline:
+            refused = False
+            for one in client.containers(all=True, filters={"label": f"{_POOL}={pool}"}):
+                try:
+                    client.remove_container(one["Id"], force=True, v=True)
+                except NotFound:  # engines may list for ever what ended while it was being removed
+                    continue
+                except DockerException:  # being removed already, or not yet possible
+                    refused = True
+            if refused:
+                time.sleep(_PAUSE_S)
 
 
 def _boot() -> str:

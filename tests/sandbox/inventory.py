@@ -25,12 +25,16 @@ def zygotes(engine: Engine) -> list[int]:
 
 
 def containers(engine: Engine) -> set[str]:
-    """Ids of all containers that the engine knows, running or not."""
+    """Ids of all containers that the engine knows, running or not.
+
+    Each is inspected: an engine under load may go on listing a container that ended in the moment of its removal, of
+    which nothing is left and of which it says itself that there is no such container.
+    """
     import docker
 
     client = docker.DockerClient(base_url=engine.url)
     try:
-        return {one.id for one in client.containers.list(all=True, sparse=True)}
+        return {one.id for one in client.containers.list(all=True, ignore_removed=True)}
     finally:
         client.close()
 

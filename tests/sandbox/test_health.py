@@ -187,6 +187,28 @@ async def test_what_a_dead_owner_never_started_is_removed(own_engine: Engine) ->
     await gone(lambda: inventory.containers(own_engine))
 
 
+async def test_a_removal_that_the_engine_refuses_at_first_is_asked_for_again(
+    own_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one does that was started a moment ago and still waits for its container's end."""
+    from docker.errors import APIError
+
+    client = engine.connect()
+    image = engine.ready_image(client, None, ())
+    name = engine.create(client, image, pool="refused", memory=1 << 30, processes=64, runtime=None)
+    remove, refusals = client.remove_container, iter([True, True, False])
+
+    def reluctant(*arguments: object, **named: object) -> None:
+        if next(refusals):
+            raise APIError("could not kill: tried to kill container, but did not receive an exit event")
+        remove(*arguments, **named)
+
+    monkeypatch.setattr(client, "remove_container", reluctant)
+    engine.clear(client, "refused")
+    assert name not in inventory.containers(own_engine)
+    client.close()
+
+
 async def test_cancelling_in_any_moment_leaves_no_container(own_engine: Engine) -> None:
     async def whole() -> None:
         async with Sandbox("docker", workers=2) as box:
