@@ -6,13 +6,16 @@ ROOMS := curate sandbox train eval recipes
 OUT ?= out
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test check fmt bench soak docs clean
+.PHONY: help quickstart train-env test check fmt bench soak docs clean
 
 help: ## show this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 quickstart: $(VENV)/.installed ## set up, run the main job on bundled data, show the result
 	$(RUN)/veristill --root $(OUT) run quickstart
+
+train-env: $(VENV)/.developing ## make the environment in which training tests run (CPU, 2 GB, under ~/.cache/veristill)
+	$(RUN)/python -P -m tests.train.environment
 
 test: $(VENV)/.developing ## set up, run every test
 	$(RUN)/python -m pytest -n auto --dist loadfile
@@ -57,5 +60,5 @@ $(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.developing: pyproject.toml | $(VENV)/bin/python
-	$(PYTHON) -m pip --python $(RUN)/python install --quiet --disable-pip-version-check --editable '.[dev,gym,view]'
+	$(PYTHON) -m pip --python $(RUN)/python install --quiet --disable-pip-version-check --editable '.[dev,embed,gym,view]'
 	@touch $(VENV)/.installed $@

@@ -104,12 +104,12 @@ class AttemptTable:
         self._chunks: list[pa.RecordBatch] = []
         self._file: IO[bytes] | None = None
         self._spilled: pa.ipc.RecordBatchStreamWriter | None = None
-        self._unasked: list[tuple[int, str]] = []
+        self._unasked: list[tuple[int, str, str]] = []
 
     def add(self, question: Question, solved: Solved) -> None:
         """Add the decided attempts of one question."""
-        if solved.unasked:
-            self._unasked.append((question.seq, question.id))
+        if solved.unasked is not None:
+            self._unasked.append((question.seq, question.id, solved.unasked))
         for attempt, verdict in ((one.attempt, one.verdict) for one in solved.decided):
             self._rows.append(
                 (
@@ -147,9 +147,9 @@ class AttemptTable:
         return ordered
 
     def drops(self) -> Iterator[Drop]:
-        """Questions for which there was nothing to ask: no teacher has a recorded answer to them."""
-        for seq, id_ in sorted(self._unasked):
-            yield Drop(unit="question", id=id_, seq=seq, stage="annotate", reason="no_recorded_answer")
+        """Questions for which there was nothing to ask: no teacher is for them, or none has a recorded answer."""
+        for seq, id_, reason in sorted(self._unasked):
+            yield Drop(unit="question", id=id_, seq=seq, stage="annotate", reason=reason)
 
     def _cut(self) -> None:
         if self._rows:

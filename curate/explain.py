@@ -17,11 +17,11 @@ from curate.records import Question
 from curate.resources import open_resources
 from curate.run import Run
 from curate.runs import need_run
-from curate.solve import decide
+from curate.solve import Decided, decide
 from curate.sources._published import PRIVATE
+from curate.withheld import HIDDEN, HOLDS, holds_private, private_source, without_texts
 
 _NUMBER = re.compile("[0-9]{1,18}")  # what fits the column of places
-_HIDDEN = "(not shown: the authors of its source ask for that)"
 _SHORTEST = 6  # digits that an id may be cut to
 
 
@@ -34,29 +34,51 @@ async def explain(run: Run, flow: Flow, what: str) -> dict[str, Any]:
     need_run(run)
     need_ingested(run, flow.sources)
     question, note = _find(run, what)
-    found: dict[str, Any] = {
-        "note": note,
-        "question": _told(question),
-        "labels": _labels(run, question),
-        "attempts": [],
-    }
+    labels = _labels(run, question)
+    why = _hidden(question, labels)
+    found: dict[str, Any] = {"note": note, "question": _told(question, why), "labels": labels, "attempts": []}
+    if why is not None:
+        found["labels"] = [{**one, "evidence": _without_texts(one["evidence"])} for one in labels]
     async with open_resources(run, flow, read_only=True) as resources:
         work = flow.work()
         part = next(work.asking.parts())  # of a million samples, the first few hundred
         solved = decide([question], work, resources, part)[0]
         found["pending"] = solved.pending
         for one in solved.decided:
-            told = {name: getattr(one, name).model_dump(mode="json") for name in ("attempt", "verdict")}
-            found["attempts"].append({**told, "selected": _selected(run, question.seq, one.attempt.id)})
+            selected = _selected(run, question.seq, one.attempt.id)
+            held = any(holds_private(each["evidence"]) for each in selected)
+            found["attempts"].append(_answer(one, selected, why or (HOLDS if held else None)))
     return found
 
 
-def _told(question: Question) -> dict[str, Any]:
-    """The question without its tests; without its texts where its source asks that nobody shows them."""
+def _answer(one: Decided, selected: list[dict[str, Any]], hidden: str | None) -> dict[str, Any]:
+    """An answer with its verdict and what selection said of it; without texts where these are `hidden`."""
+    told: dict[str, Any] = {name: getattr(one, name).model_dump(mode="json") for name in ("attempt", "verdict")}
+    if hidden is not None:  # an answer begins by saying its question again
+        told["attempt"] |= {name: hidden for name in ("reasoning", "solution") if told["attempt"][name]}
+        told["verdict"]["evidence"] = without_texts(told["verdict"]["evidence"])
+        selected = [{**each, "evidence": without_texts(each["evidence"])} for each in selected]
+    return {**told, "selected": selected}
+
+
+def _hidden(question: Question, labels: list[dict[str, Any]]) -> str | None:
+    """Why the texts of a question, and of its answers, are not shown; None: they are."""
+    if question.meta.get(PRIVATE) or private_source(question.source):
+        return HIDDEN
+    return HOLDS if any(holds_private(json.loads(one["evidence"])) for one in labels) else None
+
+
+def _without_texts(evidence: str) -> str:
+    return json.dumps(without_texts(json.loads(evidence)), ensure_ascii=False, sort_keys=True)
+
+
+def _told(question: Question, hidden: str | None) -> dict[str, Any]:
+    """The question without its tests; without its texts where these are `hidden`."""
     told = question.untested().model_dump(mode="json")
-    if question.meta.get(PRIVATE):
-        told |= {name: _HIDDEN for name in ("problem", "gold", "starter_code") if told[name] is not None}
+    if hidden is not None:
+        told |= {name: hidden for name in ("problem", "gold", "starter_code") if told[name] is not None}
         told["truth"] = {name: value for name, value in told["truth"].items() if name in ("type", "letter")}
+        told["meta"] = without_texts(told["meta"])
     return told
 
 

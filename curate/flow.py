@@ -15,9 +15,9 @@ from curate.calibrate import Calibrate, Calibration, bounds
 from curate.calls.budget import Caps
 from curate.errors import RecipeError
 from curate.isolation import SandboxBlock
-from curate.kinds import SCIENCE, Gate, Label, Selector, Source, Teacher
+from curate.kinds import SCIENCE, Gate, Label, Reward, Selector, Source, Teacher
 from curate.lengths import KEEP, OnLength
-from curate.measures.names import problem
+from curate.measures.names import problem, wanted
 from curate.measures.tokens import Measure
 from curate.paths import RecipePath
 from curate.plug import Plug
@@ -145,14 +145,19 @@ class Flow(_Block):
         router = self.router()
         return tuple(stage.within(router) if isinstance(stage, Gate) else stage for stage in self.clean)
 
-    def models(self) -> tuple[Teacher, ...]:
-        """Every model that a run may ask: teachers, judges, and those of cleaning stages."""
+    def models(self) -> tuple[Teacher | Reward, ...]:
+        """Every model that a run may ask: teachers, judges, those of cleaning stages, and what gives rewards."""
         gates = (model for stage in self.stages() if isinstance(stage, Gate) for model in stage.models())
-        return (*self.annotate.teacher, *self.router().judges(), *gates)
+        reward = self.reward()
+        return (*self.annotate.teacher, *self.router().judges(), *gates, *([] if reward is None else [reward]))
+
+    def reward(self) -> Reward | None:
+        """What is asked for the rewards of answers; None where no selector reads them."""
+        return self.measure.reward if "reward" in wanted(self.select) else None
 
     @model_validator(mode="after")
     def _selectors_read_columns(self) -> Self:
-        wrong = problem(self.select, self.clean)
+        wrong = problem(self.select, self.clean, self.measure)
         if wrong is not None:
             raise PydanticCustomError("select_column", "{what}", {"what": wrong})
         return self

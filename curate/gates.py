@@ -17,14 +17,14 @@ from curate.calls.client import Calls
 from curate.calls.counters import Counters
 from curate.calls.payments import spent_by
 from curate.errors import Stopped, VeristillError
-from curate.interrupts import interrupts
+from curate.interrupts import abandoned, asked_to_stop, interrupts, waits_for
 from curate.keys import digest
 from curate.kinds import UNEXAMINED, Gate, Opinion, Unexamined
-from curate.labels import Cleaning
+from curate.labels import Cleaning, Kept
 from curate.ledger import Entry, Ledger
 from curate.progress import Bar, Progress
 from curate.pulse import Pulse
-from curate.questions import questions_of
+from curate.questions import QuestionTable, questions_of
 from curate.records import Question
 from curate.resources import Resources, cores
 from curate.run import Run
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from curate.flow import Flow
 
 _SHOWN = 200  # characters of what went wrong
-_GO_ON = "run the same command: it goes on where it was"
 _AHEAD = (
     64 << 20
 )  # bytes of questions that wait for slow answers while others are begun; one group beyond that is alone
@@ -54,6 +53,8 @@ async def examine(
     """
     groups = map(cleaning.kept.only, cleaning.table.groups())
     async with handles as resources:
+        resources.judged_for = DIFFICULTY
+        stage = await asyncio.to_thread(stage.prepared, lambda: _texts(cleaning.table, cleaning.kept), progress.say)
         with progress.stage(cleaning.name, len(cleaning.kept)) as bar, cleaning.writing() as write:
             work = _Work(stage, resources, bar, progress)
             if stage.models():
@@ -63,11 +64,17 @@ async def examine(
     return resources.calls
 
 
+def _texts(table: QuestionTable, kept: Kept) -> Iterator[pa.Table]:
+    """What a gate may want to go through before it examines anything."""
+    return map(kept.only, table.groups(["seq", "problem"]))
+
+
 async def sample(
     stage: Gate, groups: Iterator[pa.Table], handles: AbstractAsyncContextManager[Resources], progress: Progress
 ) -> None:
     """Examine some questions and keep the opinions and replies, without labels: what a probe measures."""
     async with handles as resources:
+        resources.judged_for = DIFFICULTY
         with progress.stage(f"probe {stage.kind()}", None) as bar:
             work = _Work(stage, resources, bar, progress)
             await work.run((group for group in groups if group.num_rows), lambda group, opinions: None)
@@ -97,7 +104,7 @@ def cleaning_money(run: Run, flow: "Flow") -> dict[str, Any]:
     ledger = Ledger(run.root / "ledger", read_only=True)
     try:
         spent, cleaning = spent_by(ledger, run.name).usd, paid_for(ledger, run.name, DIFFICULTY)
-        return money({}, lost_in_retries(ledger, run.name), {}, spent, cleaning)
+        return money({}, lost_in_retries(ledger, run.name), {}, spent, {"cleaning_usd": cleaning})
     finally:
         ledger.close()
 
@@ -236,11 +243,10 @@ class _Work:
     def _interrupt(self) -> None:
         flying = self._resources.calls.in_flight
         if self._stop is None:
-            self._halt(Stopped("interrupted; every answer that was asked for is kept", next=_GO_ON))
-            self._progress.say(f"stopping: waiting for {flying} answers in flight; Ctrl-C again abandons them")
+            self._halt(asked_to_stop())
+            self._progress.say(waits_for(flying))
             return
-        may = f"; {flying} answers in flight were abandoned and may be paid twice" if flying else ""
-        self._stop = Stopped(f"interrupted{may}", next=_GO_ON)
+        self._stop = abandoned(flying)
         for one in self._begun:
             for task in one.tasks:
                 task.cancel()

@@ -6,6 +6,9 @@ import threading
 from collections.abc import Callable
 from types import FrameType
 
+from curate.errors import Stopped
+
+_GO_ON = "run the same command: it goes on where it was"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -46,3 +49,19 @@ def plain_interrupts() -> None:
 def _ours() -> bool:
     # Used as a library, off the main thread: signals are the caller's.
     return threading.current_thread() is threading.main_thread()
+
+
+def asked_to_stop() -> Stopped:
+    """What ends a command at the first interrupt."""
+    return Stopped("interrupted; every answer that was asked for is kept", next=_GO_ON)
+
+
+def waits_for(flying: int) -> str:
+    """What the user is told then; `flying` requests are on their way."""
+    return f"stopping: waiting for {flying} answers in flight; Ctrl-C again abandons them"
+
+
+def abandoned(flying: int) -> Stopped:
+    """What ends it at the second one."""
+    may = f"; {flying} answers in flight were abandoned and may be paid twice" if flying else ""
+    return Stopped(f"interrupted{may}", next=_GO_ON)

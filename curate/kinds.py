@@ -1,4 +1,4 @@
-"""The six extension points: Source, Label and Gate (cleaning), Teacher, Verifier, Selector.
+"""The extension points: Source, Label and Gate (cleaning), Teacher, Verifier, Reward, Selector.
 
 Each is a configured object with one method; adding one is adding one file to the folder of its name. None of them
 knows files of the run, engines, ranks or retries: the engine owns those.
@@ -6,7 +6,7 @@ knows files of the run, engines, ranks or retries: the engine owns those.
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import Field
 
@@ -73,6 +73,10 @@ class Label(Kind):
 
     columns: ClassVar[tuple[str, ...]] = ("id", "problem", "domain", "source")
     whole: ClassVar[bool] = False  # True: one call with every row; False: calls with batches of any size
+
+    def reads(self) -> tuple[str, ...]:
+        """The columns that it reads of a questions table, as it is configured."""
+        return self.columns
 
     def gives(self) -> tuple[str, ...]:
         """The names of the scores in its opinions."""
@@ -143,6 +147,17 @@ class Gate(Kind):
         """The models that it asks itself; those of judges are the router's."""
         return ()
 
+    def prepared(self, groups: "Callable[[], Iterator[pa.Table]]", say: "Callable[[str], None]") -> Self:
+        """The same gate after going through all questions that come to it (`seq`, `problem`), batch by batch.
+
+        By default it needs none of them. Unlike what `reads` names, what it learns so is no part of an opinion's key.
+        """
+        return self
+
+    def shares(self) -> "tuple[Gate, ...]":
+        """For `plan`: the gate once for each model that `requests` asks, of which `models` then names the first."""
+        return (self,)
+
     def requests(self, question: Question, resources: "Resources") -> "list[Call]":
         """What examining a question asks its models, as far as that is known before any reply: for `plan`."""
         return []
@@ -168,6 +183,10 @@ class Selector(Kind):
     def reads(self) -> frozenset[str]:
         """The names of the columns that `select` reads."""
         return frozenset()
+
+    def rehearsal(self) -> Self:
+        """The same selector for `--dry-run`, which must not ask the network for anything."""
+        return self
 
     def fits(self, types: Mapping[str, str]) -> None:
         """Raise ValueError where a column has another type (number, text, truth; any: not known) than it takes."""
@@ -242,6 +261,46 @@ class Teacher(Kind):
     @abstractmethod
     def parse(self, question: Question, sample: int, call: "Call", reply: "Reply") -> Attempt:
         """The attempt that a stored reply holds. Pure; never raises on what a model wrote."""
+
+
+class Reward(Kind):
+    """Scores finished answers by asking a model, after they are verified: the column `reward`, more is better."""
+
+    of: Annotated[Literal["finished", "verified"], Operational()] = Field(
+        "finished", description="Which answers are scored: every finished one, or those alone that passed."
+    )
+    sees: Literal["solution", "whole"] = Field(
+        "solution", description="What of an answer is scored: without its thinking, or with it."
+    )
+
+    def shown(self, attempt: Attempt) -> str:
+        """The text of an answer that is scored."""
+        thought = attempt.reasoning if self.sees == "whole" else None
+        return f"{thought}\n\n{attempt.solution}" if thought else attempt.solution
+
+    @abstractmethod
+    def name(self) -> str:
+        """Kind and model, such as `served/Skywork-Reward-V2`."""
+
+    @property
+    @abstractmethod
+    def concurrency(self) -> int:
+        """Requests in flight at most."""
+
+    @abstractmethod
+    async def open(self, resources: "Resources") -> None:
+        """Prepare what `call` needs; called once before any `call`."""
+
+    @abstractmethod
+    def call(self, question: Question, attempt: Attempt, resources: "Resources") -> "Call | None":
+        """The request about one answer; None where there is nothing to ask (no recorded reply).
+
+        The question comes without its test cases.
+        """
+
+    @abstractmethod
+    def read(self, question: Question, attempt: Attempt, call: "Call", reply: "Reply") -> float | None:
+        """The reward in a stored reply; None where it holds none. Raises InputError for a wrong configuration."""
 
 
 class Example(NamedTuple):

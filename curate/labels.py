@@ -205,7 +205,7 @@ def label_drops(run: Run, stages: Sequence[Stage]) -> Iterator[Drop]:
 
 def label(cleaning: Cleaning, stage: Label, progress: Progress) -> None:
     """Have a pure stage label every question that is still kept."""
-    columns = list(dict.fromkeys(["seq", "id", *stage.columns]))
+    columns = list(dict.fromkeys(["seq", "id", *stage.reads()]))
     given = cleaning.scores(wants) if (wants := stage.wants()) else {}
 
     def groups() -> Iterator[pa.Table]:

@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, ExitStack
+from itertools import chain
 from typing import Any, NamedTuple, Protocol
 
 import pyarrow as pa
@@ -25,6 +26,7 @@ from curate.labels import Cleaning, Kept, label, label_drops, scores
 from curate.lengths import uncut
 from curate.measures.measure import Measured, Wanted, measured
 from curate.measures.names import COLUMNS, reads_texts, wanted
+from curate.measures.rewards import REWARD
 from curate.progress import Progress
 from curate.publish.hub import push
 from curate.publish.writer import DatasetWriter
@@ -36,6 +38,7 @@ from curate.resources import Resources, open_for_gate, open_resources
 from curate.run import Run
 from curate.solve import Solved, Work
 from curate.spending import lost_in_retries, money, paid_for, with_rows
+from curate.withheld import shown_drops
 
 
 class Engine(Protocol):
@@ -174,7 +177,7 @@ class Course:
                 self._leave(why, lambda: self._solved(report, counts, resources, told))
                 raise
             if resources.calls.own_servers is not None:
-                await resources.calls.own_servers.end()  # nothing is asked from here on
+                await resources.calls.own_servers.end()  # a reward model's begin when they are needed
             self._lap("solve")
             changes = list(counts.spending.changed())
             for line in (one for one in changes if one not in self._said):
@@ -186,8 +189,30 @@ class Course:
                 return report
             # Held until the reports are written; what was solved waits for a --partial that is publishing.
             publishing.enter_context(self.run.publishing(wait=not partial))
-            attempts = await self._measured(report, work, resources)
+            try:
+                attempts = await self._measured(report, work, resources)
+            except Exception as why:  # boundary: whatever ended it goes on up, once it is told what was spent
+                if self.flow.reward() is not None:
+                    self._leave(why, lambda: self._rewarded(report, counts, resources))
+                raise
+            if resources.calls.own_servers is not None:
+                await resources.calls.own_servers.end()  # nothing is asked from here on
+            report = self._rewarded(report, counts, resources, attempts.rewards_failed)
             return self._publish(report, kept, (work, resources), attempts)
+
+    def _rewarded(self, report: Report, counts: SolveCounts, resources: Resources, failed: int = 0) -> Report:
+        """The report with what rewards took."""
+        asked = resources.calls.of(REWARD)
+        if not asked.asked:
+            return report
+        told = {
+            "reward_replies_new": asked.answered,
+            "reward_replies_reused": asked.reused + asked.given,
+            "rewards_missing": failed,
+            "reward_cost_usd": round(asked.cost, 6),
+            "reward_cost_unknown": asked.cost_unknown,
+        }
+        return report.model_copy(update={"this_run": {**report.this_run, **told}, **self._paid(counts, resources)})
 
     def _solved(self, report: Report, counts: SolveCounts, resources: Resources, told: dict[str, Any]) -> Report:
         this = {**report.this_run, **this_run(resources, counts, report), **told, "damage": resources.ledger.damage()}
@@ -209,8 +234,11 @@ class Course:
         lost = lost_in_retries(resources.ledger, self.run.name)
         spent = spent_by(resources.ledger, self.run.name).usd
         cleaning = paid_for(resources.ledger, self.run.name, DIFFICULTY, counts.spending.keys())
+        besides = {"cleaning_usd": cleaning}
+        if self.flow.measure.reward is not None:
+            besides["rewards_usd"] = paid_for(resources.ledger, self.run.name, REWARD)
         return {
-            "money": money(counts.spending.totals(), lost, counts.outcomes, spent, cleaning),
+            "money": money(counts.spending.totals(), lost, counts.outcomes, spent, besides),
             "servers": resources.calls.servers(),
         }
 
@@ -268,7 +296,7 @@ class Course:
     async def _measured(self, report: Report, work: Work, resources: Resources) -> Measured:
         rows, names = report.ingest.rows, self._columns
         given = scores(self.run, self.flow.stages(), rows, [name for name in names if name not in COLUMNS])
-        what = Wanted(names, self.flow.measure, given, work, rows)
+        what = Wanted(names, self.flow.measure, given, work, rows, self.flow.select)
         found = await measured(self.run, self._attempts.table(), what, resources, self.progress)
         self._lap("measure")
         return found
@@ -308,6 +336,8 @@ class Course:
         why = "it is partial" if report.partial else "--limit was given" if self.options.limit is not None else ""
         if not why and report.solve and report.solve["outcomes"].get("error"):
             why = "some answers have no verdict because of trouble on our side"
+        if not why and report.this_run.get("rewards_missing"):
+            why = "some answers have no reward because of trouble on our side"
         if why:
             self.progress.say(f"not pushed: {why}")
         else:
@@ -315,9 +345,8 @@ class Course:
 
     def _drops(self) -> Iterator[Drop]:
         yield from read_drops(self.run.questions / "drops.parquet")
-        yield from label_drops(self.run, self.flow.stages())
-        yield from self._attempts.drops()
-        yield from select_drops(self.run)
+        later = chain(label_drops(self.run, self.flow.stages()), self._attempts.drops(), select_drops(self.run))
+        yield from shown_drops(self.run, later)
 
     def _lap(self, stage: str) -> None:
         now = time.monotonic()

@@ -4,39 +4,36 @@ Only reads, unless a probe is asked for: that sends the requests of some questio
 so that nothing is paid twice. Where the sources were not read yet, they are read into a folder that is thrown away.
 """
 
+import asyncio
 import math
 import tempfile
-from array import array
-from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
-from curate.calls.model import Call, Reply
 from curate.engine.local import Local
 from curate.flow import Flow, Options
-from curate.foreseen import COLUMNS, foreseen, text_bytes
+from curate.foreseen import COLUMNS, Foreseen, foreseen, reward_foreseen
 from curate.gates import sample
 from curate.ingest import ingest_key, ingested
 from curate.keys import digest
-from curate.kinds import Gate, Teacher
+from curate.kinds import Gate
 from curate.labels import Kept, Stage, clean
-from curate.lengths import stored_answers
 from curate.order import Course
 from curate.progress import Progress
-from curate.projection import Moments, Range, Seen, TeacherPlan, project, turns_called_for
+from curate.projection import Range, TeacherPlan
 from curate.pulse import Pulse
-from curate.questions import QuestionTable, questions_of
+from curate.questions import QuestionTable
 from curate.records import Question, Record
 from curate.resources import Resources, open_resources
 from curate.run import Run
-from curate.solve import Solved, Work, decide
+from curate.solve import Solved
+from curate.survey import Survey
 from curate.turns import Asking
 
 _BATCH = 64
@@ -99,7 +96,12 @@ async def plan(flow: Flow, options: Options, probe: int | None = None) -> Plan:
     ):
         groups = partial(_kept_groups, here, COLUMNS)
         gates = await foreseen(here.left, groups, resources)
-        return _planned(flow, here, resources, progress, gates).model_copy(update={"probed": probed})
+        survey = _surveyed(flow, here, resources, progress, gates)
+        reward, plans = flow.reward(), gates.plans
+        if reward is not None and survey.example is not None:
+            rewards = await reward_foreseen(reward, survey.rewardable(), resources, run.name)
+            plans = plans if rewards is None else (*plans, rewards)
+        return _planned(flow, here, survey, plans).model_copy(update={"probed": probed})
 
 
 async def _probe(run: Run, flow: Flow, options: Options, count: int, progress: Progress) -> int:
@@ -110,6 +112,8 @@ async def _probe(run: Run, flow: Flow, options: Options, count: int, progress: P
     for stage in ready.left:
         if isinstance(stage, Gate):
             handles = course.handles(stage, ready.ingested)
+            texts = partial(_kept_groups, _Here(run, ready.ingested.rows, ready.kept, ()), ["seq", "problem"])
+            stage = await asyncio.to_thread(stage.prepared, texts, progress.say)
             await sample(stage, map(drawn.only, QuestionTable(run.questions).groups()), handles, progress)
     work = flow.work()
     work = work._replace(asking=_sparing(work.asking, count, len(drawn)))
@@ -171,129 +175,8 @@ async def _questions(run: Run, flow: Flow, options: Options, progress: Progress)
         yield _Here(aside, ready.ingested.rows, ready.kept, left)
 
 
-_Who = tuple[int, ...]  # numbers of teachers
-
-
-class _Survey:
-    """One pass over the questions: what each teacher can be asked, and what the ledger has of it."""
-
-    def __init__(self, work: Work, resources: Resources) -> None:
-        self.asking = work.asking
-        self.seen = [Seen(name=teacher.name(), servers=_servers(teacher)) for teacher in work.asking.teachers]
-        # In rounds, by the numbers of the teachers that a question is for: the questions, the answers asked of each
-        # finished one, and how many may be asked more.
-        self.asks: Counter[_Who] = Counter()
-        self.finished: defaultdict[_Who, list[int]] = defaultdict(list)
-        self.open: Counter[_Who] = Counter()
-        self.open_answered = [0 for _ in self.seen]
-        self.judging = Moments()  # USD of judging an answer
-        self.truths: Counter[tuple[str, str]] = Counter()  # of questions, by domain and truth type
-        self._work, self._resources = work, resources
-        self._asked = [array("Q") for _ in self.seen]
-        self._counted: set[int] = set()
-
-    def take(self, part: pa.Table, *, fresh: bool) -> None:
-        """Take some questions; `fresh` where the ledger holds no answer at all."""
-        questions = list(questions_of(part, tests=False))
-        for question in questions:
-            self.truths[question.domain, question.truth.type] += 1
-            seen = question.untested()
-            self.asks[self._who(question)] += 1
-            for number in self._who(question):
-                call = self.asking.teachers[number].call(seen, 0, self._resources)
-                if call is not None:
-                    self._can_ask(number, self.asking.capped(call))
-        if fresh:
-            return
-        for samples in self.asking.parts():
-            answered = self._answers(questions, samples)
-            if self.asking.want is not None or self._work.router.judges():
-                decided = decide(questions, self._work, self._resources, samples)
-                for question, solved, per_teacher in zip(questions, decided, answered, strict=True):
-                    self._decided(self._who(question), solved, per_teacher)
-
-    def _who(self, question: Question) -> _Who:
-        return tuple(number for number, teacher in enumerate(self.asking.teachers) if teacher.asks(question))
-
-    def _can_ask(self, number: int, call: Call) -> None:
-        seen = self.seen[number]
-        if not call.stored:
-            seen.recorded += 1
-            return
-        seen.call = seen.call or call
-        seen.text_bytes += text_bytes(call.body)
-        self._asked[number].append(int(call.key[:16], 16))
-
-    def _answers(self, questions: list[Question], samples: range | None) -> list[list[int]]:
-        """Count the stored replies; how many each teacher gave to each question."""
-        asked = [list(self.asking.requests(question, self._resources, samples)) for question in questions]
-        pairs = [(one.teacher, one.call) for each in asked for one in each if one.call.stored]
-        replies = stored_answers(pairs, self.asking.on_length, self._resources.calls)
-        found = [[0 for _ in self.seen] for _ in questions]
-        for place, each in enumerate(asked):
-            for one in each:
-                answer = replies.get(one.call.key) if one.call.stored else None
-                came = [] if answer is None else [reply for reply in answer.replies if reply.status == "ok"]
-                if came:
-                    found[place][one.number] += 1
-                    self._answered(self.seen[one.number], one.call.key, came)
-        return found
-
-    def _answered(self, seen: Seen, key: str, replies: list[Reply]) -> None:
-        """Count one answer: what a cut one took when it was asked for again is paid for too."""
-        if (mark := int(key[:16], 16)) in self._counted:
-            return  # the same question stands twice in the sources: asked once
-        self._counted.add(mark)
-        seen.answered += 1
-        seen.paid += sum(reply.cost or 0.0 for reply in replies)
-        seen.seconds.add(sum(reply.seconds for reply in replies))
-        costs = [reply.cost for reply in replies if reply.cost is not None]
-        if len(costs) == len(replies):
-            seen.cost.add(sum(costs))
-        for name, moments in (("input", seen.input), ("output", seen.output)):
-            if all(name in reply.usage for reply in replies):
-                moments.add(sum(reply.usage[name] for reply in replies))
-
-    def _decided(self, who: _Who, solved: Solved, answered: list[int]) -> None:
-        for one in solved.decided:
-            self.judging.add(one.verdict.cost or 0.0)
-        if solved.pending:
-            self.open[who] += 1
-            self.open_answered = [sum(pair) for pair in zip(self.open_answered, answered, strict=True)]
-        elif solved.asked:
-            self.finished[who].append(solved.asked)
-
-    def close(self, *, fresh: bool) -> None:
-        """Count what stands twice in the sources once: it is asked once."""
-        for seen, keys in zip(self.seen, self._asked, strict=True):
-            seen.questions = len(np.unique(np.frombuffer(keys, dtype=np.uint64)))
-            seen.text_bytes = round(seen.text_bytes * seen.questions / max(1, len(keys)))
-        if fresh:
-            self.open = self.asks
-
-    def requests(self) -> list[Range]:
-        """What is still to be asked of each teacher."""
-        if self.asking.want is None:
-            return [Range.exactly(max(0, seen.questions * self.asking.samples - seen.answered)) for seen in self.seen]
-        found = []
-        for number in range(len(self.seen)):
-            mine = sum((self._rounds(number, who) for who in self.asks if number in who), Range.exactly(0.0))
-            done = Range.exactly(-float(self.open_answered[number]))
-            found.append((mine + done).at_least(Range.exactly(0.0)))
-        return found
-
-    def _rounds(self, number: int, who: _Who) -> Range:
-        """What one teacher of these is asked in all, in rounds, about questions that are for them and still open."""
-        asking = self.asking._replace(teachers=tuple(self.asking.teachers[one] for one in who))
-        shares = turns_called_for(asking, self.finished[who])
-        each = sum(shares[who.index(number) :: len(who)], Range.exactly(0.0))
-        mine = sum(count for others, count in self.asks.items() if number in others)
-        once = self.seen[number].questions * self.asks[who] / mine  # what stands twice in the sources is asked once
-        return each * min(float(self.open[who]), once)
-
-
-def _planned(flow: Flow, here: _Here, resources: Resources, progress: Progress, gates: tuple[TeacherPlan, ...]) -> Plan:
-    survey = _Survey(flow.work(), resources)
+def _surveyed(flow: Flow, here: _Here, resources: Resources, progress: Progress, gates: Foreseen) -> Survey:
+    survey = Survey(flow.work(), resources, gates.coming)
     fresh = not resources.ledger.count("reply") and not flow.answers_from
     with progress.stage("plan", len(here.kept)) as bar:
         for group in map(here.kept.only, QuestionTable(here.run.questions).groups()):
@@ -302,12 +185,16 @@ def _planned(flow: Flow, here: _Here, resources: Resources, progress: Progress, 
                 survey.take(part, fresh=fresh)
                 bar.advance(part.num_rows)
     survey.close(fresh=fresh)
-    pairs = zip(survey.seen, survey.requests(), strict=True)
-    teachers = tuple(project(seen, requests) for seen, requests in pairs if seen.call is not None)
+    return survey
+
+
+def _planned(flow: Flow, here: _Here, survey: Survey, beside: tuple[TeacherPlan, ...]) -> Plan:
+    """The plan of a survey; `beside` is what is asked before the teachers and after them."""
+    teachers = survey.projected()
     nothing = Range.exactly(0.0)
     judging, notes = _judging(flow, survey, sum((one.requests for one in teachers), nothing))
     waiting = max((one.hours for one in teachers), key=lambda one: one.expected, default=nothing)
-    teachers = (*gates, *teachers)
+    teachers = (*beside, *teachers)
     requests = sum((one.requests for one in teachers), nothing)
     costs = [one.cost_usd for one in teachers]
     hours = [one.gpu_hours for one in teachers if one.gpu_hours is not None]
@@ -323,14 +210,14 @@ def _planned(flow: Flow, here: _Here, resources: Resources, progress: Progress, 
         output_tokens=sum((one.output_tokens for one in teachers), nothing),
         cost_usd=None if None in costs else sum(filter(None, costs), judging),
         judge_usd=judging if judging.high else None,
-        hours=sum((one.hours for one in gates), waiting),
+        hours=sum((one.hours for one in beside), waiting),
         gpu_hours=sum(hours, nothing) if hours else None,
         teachers=teachers,
     )
     return made.model_copy(update={"notes": (*here.notes(), *_wasted(flow, survey), *notes, *_notes(flow, made))})
 
 
-def _judging(flow: Flow, survey: _Survey, requests: Range) -> tuple[Range, list[str]]:
+def _judging(flow: Flow, survey: Survey, requests: Range) -> tuple[Range, list[str]]:
     """What judging the answers to come costs, and what to say of it."""
     judges = ", ".join(judge.name() for judge in flow.router().judges())
     per_answer = survey.judging.mean()
@@ -341,7 +228,7 @@ def _judging(flow: Flow, survey: _Survey, requests: Range) -> tuple[Range, list[
     return requests * per_answer, []
 
 
-def _wasted(flow: Flow, survey: _Survey) -> Iterator[str]:
+def _wasted(flow: Flow, survey: Survey) -> Iterator[str]:
     """Questions that nobody would be asked, and answers that would be paid for and never selected."""
     if nobody := survey.asks[()]:
         yield f"{nobody:,} questions have a domain that no teacher is for (`domains`): they are dropped, and not asked"
@@ -368,11 +255,3 @@ def _notes(flow: Flow, made: Plan) -> Iterator[str]:
         left = max(0.0, cap - made.paid_usd)
         ends = [min(1.0, left / cost) if cost else 1.0 for cost in (made.cost_usd.high, made.cost_usd.expected)]
         yield f"the budget of ${cap:g} may end the run: it is enough for {ends[0]:.0%} to {ends[1]:.0%} of the rest"
-
-
-def _servers(teacher: Teacher) -> int:
-    """How many servers of its own a teacher is asked on."""
-    serve, addresses = getattr(teacher, "serve", None), getattr(teacher, "endpoints", ())
-    folder = getattr(teacher, "endpoints_folder", None)
-    registered = len(list(Path(folder).glob("*.json"))) if folder is not None else 0
-    return serve.copies if serve is not None else max(1, len(addresses), registered)

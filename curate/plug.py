@@ -13,13 +13,27 @@ from importlib.resources import files
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import CoreRef, GenerateJsonSchema
 from pydantic_core import PydanticCustomError, core_schema
 
 from curate.errors import InputError
 from curate.keys import deciding
 
 # What a kind derives from.
-_KINDS = ("Source", "Published", "CodeSet", "Editions", "Label", "Gate", "Teacher", "Verifier", "Selector", "Api")
+_KINDS = (
+    "Source",
+    "Published",
+    "CodeSet",
+    "Editions",
+    "Label",
+    "Gate",
+    "Teacher",
+    "Verifier",
+    "Selector",
+    "Reward",
+    "Api",
+    "Launcher",
+)
 # Words that users also know a kind by.
 _ALIASES = {("curate.verifiers", "tests"): "code"}
 
@@ -111,6 +125,18 @@ class Plug:
         )
 
     def __get_pydantic_json_schema__(self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler) -> Any:
+        # One definition a folder, however many fields take its kinds: written out in each of them, the schema would
+        # grow with every kind that takes another kind.
+        made: GenerateJsonSchema | None = getattr(handler, "generate_json_schema", None)
+        if made is None:
+            return self._choices(handler)
+        name, reference = made.get_cache_defs_ref_schema(CoreRef(f"kinds.{_group(self.folder)[10:]}:{self.folder}"))
+        if name not in made.definitions:
+            made.definitions[name] = {}  # a kind may take kinds of its own folder
+            made.definitions[name] = self._choices(handler)
+        return reference
+
+    def _choices(self, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         choices: list[dict[str, Any]] = []
         for name in kinds(self.folder):
             one = dict(handler.resolve_ref_schema(handler(find(self.folder, name).__pydantic_core_schema__)))

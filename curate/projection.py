@@ -20,6 +20,7 @@ ENOUGH = 10  # answers that a mean may be taken from
 BYTES_PER_TOKEN = (5.5, 4.0, 2.5)
 OUTPUT_TOKENS = (800.0, 6000.0, 32_768.0)
 TOKENS_PER_SECOND = (100.0, 30.0, 10.0)  # of one answer
+READ_PER_SECOND = (20_000.0, 5_000.0, 1_000.0)  # tokens of one request to a model that writes nothing
 PASS_RATE = 0.5  # of one sample, where rounds go on until one is verified
 
 
@@ -114,7 +115,7 @@ def project(seen: Seen, requests: Range) -> TeacherPlan:
     output = measured or _assumed_output(call)
     per_input = seen.input.mean() or _assumed_input(seen)
     input_tokens, output_tokens = requests * per_input, requests * output
-    hours = _hours(seen, requests, output).at_least(_allowed(call, requests, input_tokens + output_tokens))
+    hours = _hours(seen, requests, per_input, output).at_least(_allowed(call, requests, input_tokens + output_tokens))
     price = call.price or price_of(call.model, call.base_url)
     cost: Range | None = None
     gpu_hours: Range | None = None
@@ -158,7 +159,7 @@ def turns_called_for(asking: Asking, asked: list[int]) -> list[Range]:
 
 
 def _assumed_output(call: Call) -> Range:
-    cap = call.max_tokens or OUTPUT_TOKENS[2]
+    cap = OUTPUT_TOKENS[2] if call.max_tokens is None else call.max_tokens
     return Range(low=min(OUTPUT_TOKENS[0], cap), expected=min(OUTPUT_TOKENS[1], cap), high=float(cap))
 
 
@@ -168,10 +169,13 @@ def _assumed_input(seen: Seen) -> Range:
     return Range(low=low, expected=expected, high=high)
 
 
-def _hours(seen: Seen, requests: Range, output: Range) -> Range:
+def _hours(seen: Seen, requests: Range, read: Range, output: Range) -> Range:
     assert seen.call is not None
     seconds = seen.seconds.mean()
-    if seconds is None:
+    if seconds is None and not output.high:
+        fast, usual, slow = READ_PER_SECOND
+        seconds = Range(low=read.low / fast, expected=read.expected / usual, high=read.high / slow)
+    elif seconds is None:
         fast, usual, slow = TOKENS_PER_SECOND
         seconds = Range(low=output.low / fast, expected=output.expected / usual, high=output.high / slow)
     # The last answers of a run come one by one, and nothing is faster than one answer.

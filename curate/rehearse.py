@@ -6,6 +6,7 @@ Nothing is asked, paid or kept: the whole flow runs for real in a throw-away roo
 from curate.flow import Annotate, BudgetBlock, Flow, Options
 from curate.kinds import Gate, Label
 from curate.measures.tokens import Measure
+from curate.rewards.judge import Judge
 from curate.teachers.fake import Fake
 
 ROWS = 8  # a source, unless --limit says otherwise
@@ -21,9 +22,10 @@ def rehearsal(flow: Flow) -> Flow:
             "clean": tuple(_rehearsed(stage, number) for number, stage in enumerate(flow.clean)),
             "annotate": _few(flow.annotate).model_copy(update={"teacher": fakes}),
             "judge": judge,
+            "select": tuple(one.rehearsal() for one in flow.select),
             "verify": flow.verify.rehearsed(judge),
             "publish": flow.publish.model_copy(update={"push": False}),
-            "measure": flow.measure if flow.measure.local else Measure(),
+            "measure": _measured(flow.measure),
             "answers_from": (),
             "budget": BudgetBlock(),
         }
@@ -33,6 +35,14 @@ def rehearsal(flow: Flow) -> Flow:
 def _rehearsed(stage: Label | Gate, number: int) -> Label | Gate:
     # Another seed than the teachers': a small model fails where it likes.
     return stage.rehearsed(Fake(seed=1000 + number)) if isinstance(stage, Gate) else stage.rehearsal()
+
+
+def _measured(measure: Measure) -> Measure:
+    """The same without a tokenizer of the hub, and with a made-up judge for rewards."""
+    reward = measure.reward
+    if reward is not None:
+        reward = Judge(of=reward.of, sees=reward.sees, teacher=Fake(seed=2000, error_rate=0.0))
+    return (measure if measure.local else Measure()).model_copy(update={"reward": reward})
 
 
 def _few(annotate: Annotate) -> Annotate:

@@ -35,7 +35,8 @@ class SolveCounts:
     """Counts of solving, added up question by question in any order."""
 
     def __init__(self) -> None:
-        self.questions = self.asked = self.answered = self.unasked = self.pending = 0
+        self.questions = self.asked = self.answered = self.pending = 0
+        self.unasked: Counter[str] = Counter()  # by the reason
         self.new = self.reused = self.verified = 0
         self.outcomes: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
@@ -52,7 +53,8 @@ class SolveCounts:
         self.questions += solved.first
         self.asked += solved.asked
         self.answered += solved.answered
-        self.unasked += solved.unasked
+        if solved.unasked is not None:
+            self.unasked[solved.unasked] += 1
         self.pending += solved.pending
         if any(one.verdict.outcome == "pass" for one in solved.decided):
             self.verified += solved.part is None or question.seq not in self._in_parts
@@ -77,7 +79,8 @@ class SolveCounts:
         """What does not depend on how often the run was interrupted."""
         return {
             "questions": self.questions,
-            "without_answer": self.unasked,
+            "without_answer": self.unasked.total(),
+            "without_answer_reasons": dict(sorted(self.unasked.items())),
             "questions_verified": self.verified,
             "asked": self.asked,
             "answered": self.answered,
@@ -192,7 +195,7 @@ class Report(Record):
             if solve["pending"]:
                 remark += f", {solve['pending']} not decided yet"
             if unasked:
-                remark += "; dropped: no_recorded_answer"
+                remark += f"; dropped: {_words(solve.get('without_answer_reasons', {}))}"
             rows.append(("annotate", asked, asked - unasked, unasked, remark))
             rows.append(("verify", judged, judged, 0, _words(solve["reasons"])))
         for stage in self.select or []:

@@ -22,7 +22,7 @@ from sandbox.workers import Workers
 
 if TYPE_CHECKING:
     from curate.flow import Flow
-    from curate.kinds import Gate, Teacher
+    from curate.kinds import Gate, Reward, Teacher
 
 
 @dataclass
@@ -33,6 +33,7 @@ class Resources:
     calls: Calls
     verdicts: Verdicts
     read_only: bool = False  # nothing will be asked or written
+    judged_for: str = "judge"  # what judges' replies are paid for, as the report counts them
     sandbox: Sandbox | None = None
     workers: Workers | None = None  # killable processes for math and scorers
     recordings: dict[str, Any] = field(default_factory=dict)  # opened by replay teachers, by file
@@ -59,7 +60,12 @@ async def open_resources(
     the user what servers do. Raises Prerequisite where this machine cannot isolate programs, and what the teachers'
     `open` raises.
     """
-    models = (*flow.annotate.teacher, *flow.router().judges())
+    reward = flow.reward()
+    models: tuple[Teacher | Reward, ...] = (
+        *flow.annotate.teacher,
+        *flow.router().judges(),
+        *([] if reward is None else [reward]),
+    )
     async with AsyncExitStack() as stack:
         yield await _open(stack, run, flow, _Wanted(needs, models, caps, read_only, say))
 
@@ -79,7 +85,7 @@ async def open_for_gate(
 
 class _Wanted(NamedTuple):
     needs: Iterable[str]
-    models: Sequence["Teacher"]
+    models: Sequence["Teacher | Reward"]
     caps: Caps
     read_only: bool
     say: Callable[[str], None]

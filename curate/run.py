@@ -38,7 +38,7 @@ class Run:
         """Hold the root for writing. Raises Stopped (exit 4) while another process holds it."""
         with usable(self.root):
             self.folder.mkdir(parents=True, exist_ok=True)
-            handle = _locked(self.root / ".veristill.lock", "another veristill command is writing here")
+            handle = locked(self.root / ".veristill.lock", "another veristill command is writing here")
         try:
             yield
         finally:
@@ -49,7 +49,7 @@ class Run:
         """Hold this run's dataset/ and reports for replacing them, waiting for another process or raising Stopped."""
         with usable(self.root):
             path = self.folder / ".publish.lock"
-            handle = _locked(path, "another veristill command is publishing this run", wait=wait)
+            handle = locked(path, "another veristill command is publishing this run", wait=wait)
         try:
             yield
         finally:
@@ -112,7 +112,8 @@ def replace_folder(partial: Path, path: Path) -> None:
     partial.rename(path)
 
 
-def _locked(path: Path, held: str, *, wait: bool = False) -> int:
+def locked(path: Path, held: str, *, wait: bool = False) -> int:
+    """Hold the file `path` until the handle that is returned is closed. Raises Stopped, with `held`, or waits."""
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))

@@ -6,7 +6,7 @@ computes attempts and verdicts without asking or running anything; `solve` fills
 
 import asyncio
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from pydantic import Field
 
@@ -34,6 +34,10 @@ class Work(NamedTuple):
         return self.router.needs(rows) | (self.calibration.needs(rows) if self.calibration else frozenset())
 
 
+# No teacher is for the question's domain; no teacher has a recorded answer to it.
+Unasked = Literal["no_teacher", "no_recorded_answer"]
+
+
 class Decided(Record):
     """One attempt and its final verdict."""
 
@@ -51,7 +55,7 @@ class Solved(Record):
 
     seq: int
     part: int | None = None  # the first of its samples, where the question is solved in parts
-    unasked: bool = False  # there is nothing to ask at all: no teacher has a recorded answer
+    unasked: Unasked | None = None  # why there is nothing to ask at all
     asked: int = 0  # requests that this question calls for
     answered: int = 0  # of those, the ones with a reply (`decide`: and a verdict)
     decided: tuple[Decided, ...] = ()
@@ -98,7 +102,7 @@ async def solve(question: Question, work: Work, resources: Resources, part: rang
     return Solved(
         seq=question.seq,
         part=None if part is None else part.start,
-        unasked=not turns.asked and not (part and part.start),
+        unasked=_unasked(question, work, turns, part),
         asked=turns.asked,
         answered=sum(one.decided.attempt.finish_reason != "failed" for one in results),
         decided=tuple(one.decided for one in results),
@@ -211,12 +215,19 @@ class _Reading:
         return Solved(
             seq=self._question.seq,
             part=None if part is None else part.start,
-            unasked=not asked and not (part and part.start),
+            unasked=_unasked(self._question, self._work, self.turns, part),
             asked=asked,
             answered=self._answered,
             decided=tuple(sorted(self._decided, key=lambda one: one.attempt.sample)),
             pending=self._pending,
         )
+
+
+def _unasked(question: Question, work: Work, turns: Turns, part: range | None) -> Unasked | None:
+    """Why nothing was asked of a question, which its first part says."""
+    if turns.asked or (part and part.start):
+        return None
+    return "no_recorded_answer" if any(one.asks(question) for one in work.asking.teachers) else "no_teacher"
 
 
 def _decided(attempt: Attempt, judgement: Judgement, compared: Compared | None, reply: Reply) -> Decided:

@@ -7,6 +7,7 @@ answers are no burden. What was paid for sends that brought no reply comes from 
 import json
 from array import array
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,6 +36,7 @@ class Spending:
         self._keys, self._costs = array("Q"), array("d")
         self._kinds, self._who = array("B"), array("H")
         self._judged, self._judging = array("Q"), array("d")
+        self._asked = array("Q")  # requests to judges
         self._served: dict[Served, int] = {}
         self._looked_at = 0  # of those, when `just_changed` last looked
         self._told: set[str] = set()
@@ -54,6 +56,7 @@ class Spending:
         if verdict.cost and verdict_key is not None:
             self._judged.append(int(verdict_key[:16], 16))
             self._judging.append(verdict.cost)
+            self._asked.extend(int(key[:16], 16) for key in verdict.measured.get("asked", ()))
         if attempt.finish_reason == "failed" or (attempt.cost is None and not attempt.usage):
             return
         number = self._served.setdefault(served, len(self._served))
@@ -71,8 +74,8 @@ class Spending:
         self._who.append(who)
 
     def keys(self) -> NDArray[np.uint64]:
-        """The first 64 bits of the request key of each answer that was paid for."""
-        return np.frombuffer(self._keys, dtype=np.uint64) if self._keys else np.empty(0, np.uint64)
+        """The first 64 bits of the key of each request that `totals` counts: for answers, and to their judges."""
+        return np.concatenate([np.asarray(keys, dtype=np.uint64) for keys in (self._keys, self._asked)])
 
     def totals(self) -> dict[str, Any]:
         """USD by what became of the answers, and by who gave them; empty where nothing was paid for."""
@@ -178,16 +181,16 @@ def money(
     lost_usd: float,
     outcomes: Mapping[str, int],
     spent_usd: float = 0.0,
-    cleaning_usd: float = 0.0,
+    besides: Mapping[str, float] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """The block `money` of a report: the totals, what a verified answer cost in all, what was lost.
 
-    `spent_usd` is what the run's own requests came to at most: also for answers that it uses no more. `cleaning_usd` is
-    what cleaning stages asked of models.
+    `spent_usd` is what the run's own requests came to at most: also for answers that it uses no more. `besides` is what
+    was asked of models for something else than answers, by name (`cleaning_usd`, `rewards_usd`).
     """
     if not totals and not lost_usd and not spent_usd:
         return {}
-    paid = totals.get("answers_usd", 0.0) + totals.get("judging_usd", 0.0) + lost_usd + cleaning_usd
+    paid = totals.get("answers_usd", 0.0) + totals.get("judging_usd", 0.0) + lost_usd + sum(besides.values())
     verified = outcomes.get("pass", 0)
     lost = {name: usd for name, usd in totals.get("by_result_usd", {}).items() if name in _LOST}
     return {
@@ -196,7 +199,7 @@ def money(
         "per_verified_usd": round(paid / verified, 6) if verified else None,
         "per_row_usd": None,
         "lost_usd": {**lost, **({"retries_at_most": lost_usd} if lost_usd else {})},
-        **({"cleaning_usd": cleaning_usd} if cleaning_usd else {}),
+        **{name: usd for name, usd in besides.items() if usd},
         **totals,
     }
 
@@ -220,6 +223,8 @@ def money_lines(block: dict[str, Any]) -> list[str]:
         lines.append(f"- of this, to the judge: ${block['judging_usd']:,.4f}")
     if block.get("cleaning_usd"):
         lines.append(f"- of this, to the models that cleaning asked: ${block['cleaning_usd']:,.4f}")
+    if block.get("rewards_usd"):
+        lines.append(f"- of this, for rewards of answers: ${block['rewards_usd']:,.4f}")
     for name, words in (("per_verified_usd", "per verified answer"), ("per_row_usd", "per published row")):
         if block[name] is not None:
             lines.append(f"- {words}: ${block[name]:,.6f}")

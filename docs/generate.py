@@ -1,7 +1,7 @@
 """Writes the generated pages of reference/ from the code; `--check` only says whether they are up to date."""
 
 import sys
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
@@ -21,6 +21,8 @@ FOLDERS = {
     "curate.teachers": ("Teachers", "`annotate.teacher:`", "[teacher](#teachers)"),
     "curate.verifiers": ("Verifiers", "`verify.<domain>:`", "[verifier](#verifiers)"),
     "curate.select": ("Selectors", "`select:`", "[selector](#selectors)"),
+    "curate.rewards": ("Rewards", "`measure.reward:` and `eval.reward:`", "[reward](#rewards)"),
+    "train.launchers": ("Launchers", "`train.launcher:`", "[launcher](#launchers)"),
 }
 SOURCES = """
 A named source is one known set of the Hugging Face hub, mapped to questions; write its kind alone under `sources:`.
@@ -45,12 +47,21 @@ def cli() -> str:
     lines = ["# Command line", "", NOTE.strip(), "", "```text", "veristill [--root DIR] [--debug] VERB ...", "```", ""]
     lines += [*_options(root), "", root.epilog or "", ""]
     lines += ["Results go to standard output, progress and errors to standard error.", ""]
-    for name, verb in sorted(root.commands.items()):
+    for name, verb in _verbs(root):
         text, _, example = (verb.help or "").partition("Example:")
         arguments = [_bracketed(one) for one in verb.params if one.param_type_name == "argument"]
-        lines += [f"## {name}", "", "```text", " ".join(["veristill", name, *arguments, "[OPTIONS]"]), "```", ""]
+        after = ["VERB ..."] if hasattr(verb, "commands") else [*arguments, "[OPTIONS]"]
+        lines += [f"## {name}", "", "```text", " ".join(["veristill", name, *after]), "```", ""]
         lines += [text.strip(), "", *_options(verb), "", "```text", example.strip(), "```", ""]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _verbs(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    """Every verb by its whole name, a group before its own."""
+    for name, verb in sorted(group.commands.items()):
+        yield before + name, verb
+        if hasattr(verb, "commands"):
+            yield from _verbs(verb, f"{before}{name} ")
 
 
 def _bracketed(argument: Any) -> str:
@@ -84,9 +95,13 @@ def recipe() -> str:
     ]
     lines += _fields(Recipe)
     for name, field in Recipe.model_fields.items():
-        inner = field.annotation
-        if isinstance(inner, type) and issubclass(inner, BaseModel) and name != "verify":
+        either = (field.annotation, *get_args(field.annotation))  # `Train | None` is a block that may be left out
+        inner = next((one for one in either if isinstance(one, type) and issubclass(one, BaseModel)), None)
+        if inner is not None and name != "verify":
             lines += ["", f"### {name}", "", (inner.__doc__ or "").strip(), "", *_fields(inner)]
+            if inner is not field.annotation:  # its own blocks stand behind it
+                for one in (one for one in _nested(inner) if not one.__name__.endswith("Block")):
+                    lines += ["", f"### {one.__name__.lower()}", "", _plain(one.__doc__ or ""), "", *_fields(one)]
     blocks: dict[str, type[BaseModel]] = {}
     for folder, (title, place, _) in FOLDERS.items():
         lines += ["", f"## {title}", "", f"Under {place}."]
@@ -176,7 +191,7 @@ def _fields(model: type[BaseModel], without: Container[str] = ()) -> list[str]:
     rows = ["| key | type | default | meaning |", "|---|---|---|---|"]
     for name, field in shown.items():
         default = "required" if field.is_required() else _value(field.get_default(call_default_factory=True))
-        kind = WRITTEN.get(name) or _type(_annotation(field))
+        kind = (WRITTEN.get(name) if model.__name__ == "Recipe" else None) or _type(_annotation(field))
         meaning = (field.description or "").replace("|", "\\|").replace("<", "&lt;")
         rows.append(f"| `{field.alias or name}` | {kind} | {default} | {meaning} |")
     return rows

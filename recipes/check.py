@@ -15,7 +15,8 @@ from pydantic import BaseModel
 
 from curate.calls.budget import Budget
 from curate.clean.difficulty import Difficulty
-from curate.errors import InputError
+from curate.clean.subject import Subject
+from curate.errors import InputError, RecipeError
 from curate.flow import Flow
 from curate.kinds import Gate, Source, Teacher
 from curate.plug import Kind
@@ -28,6 +29,8 @@ from recipes.document import Document, Key
 from recipes.load import find_recipe, read
 from recipes.problems import listed, spell
 from recipes.recorded import check_recording
+from recipes.schema import Recipe
+from train.machines import machine
 
 Place = tuple[Key, ...]
 
@@ -46,7 +49,7 @@ def check(name: str) -> Checked:
     path = find_recipe(name)
     recipe = read(path)
     document = Document.read(path)
-    found = [*_missing_files(recipe)]
+    found = [*_missing_files(recipe), *_training(recipe)]
     notes = [*_unset_keys(recipe), *_missing_programs(recipe), *_no_servers(recipe)]
     missing_paths = {place for place, _ in found}
     missing = {place[:2] for place in missing_paths}
@@ -104,7 +107,7 @@ def _unbounded(flow: Flow) -> Iterator[tuple[Place, str]]:
         if not isinstance(teacher, Api):
             continue
         cap = flow.annotate.max_tokens or teacher.max_tokens if part == "teacher" else 1  # a judge sets its own
-        if place[0] == "clean" and part != Difficulty.kind():
+        if place[0] == "clean" and part not in (Difficulty.kind(), Subject.kind()):  # these set their own
             cap = getattr(flow.clean[int(place[1])], "max_tokens", None) or teacher.max_tokens
         try:
             Budget(*caps).require_bounds(teacher.known_price(), cap, teacher.name())
@@ -198,7 +201,26 @@ def _unreadable(question: Question, tests: Tests, source: Source) -> Iterator[st
         )
 
 
-def _stages(flow: Flow) -> dict[str, str]:
+def _training(recipe: Recipe) -> Iterator[tuple[Place, str]]:
+    """What `train:` says and arithmetic denies."""
+    if recipe.train is None:
+        return
+    try:
+        recipe.train.accumulate()
+    except RecipeError as error:
+        yield ("train", "batch"), f"{error.what}: {error.next}"
+    try:
+        machine(recipe.train.cluster)
+    except RecipeError as error:
+        yield ("train", "cluster", "gpu"), f"{error.what}: {error.next}"
+
+
+def _stages(recipe: Recipe) -> dict[str, str]:
+    made = _dataset_stages(recipe) if recipe.makes_dataset else {}
+    return made if recipe.train is None else {**made, "train": recipe.train.words()}
+
+
+def _dataset_stages(flow: Flow) -> dict[str, str]:
     judges = [judge.name() for judge in flow.router().judges()]
     teachers = [teacher.name() for teacher in flow.annotate.teacher]
     chains = [f"{domain}: {_chain(chain)}" for domain, chain in flow.verify.chains.items()]

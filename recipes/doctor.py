@@ -1,4 +1,4 @@
-"""What `veristill doctor` looks at: our own packages, the ledger's disk, the sandbox, every verifier."""
+"""What `veristill doctor` looks at: our packages, the ledger's disk, the sandbox, every verifier, what trains."""
 
 import asyncio
 import importlib.util
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from curate.errors import Failed
+from curate.errors import Failed, Prerequisite
 
 ROOMS = ("curate", "sandbox", "train", "eval", "recipes")
 State = Literal["ok", "warning", "problem"]
@@ -60,6 +60,7 @@ async def diagnose(root: Path, backend: str) -> Diagnosis:
         findings.append(Finding("sandbox", "backend", "ok", f"{box.backend}, {box.why}"))
         findings += [_found("sandbox", name, problem) for name, problem in await battery.examine(box)]
         findings += [_found("verifier", name, problem) for name, problem in await selfcheck.examine(resources)]
+    findings += await asyncio.to_thread(_training, root)
     return Diagnosis(findings + await asyncio.to_thread(_sources))
 
 
@@ -92,6 +93,26 @@ def _servers() -> Finding:
     programs = ("vllm", "sglang", "transformers", "sbatch")
     there = [name for name in programs if shutil.which(name) or (name == "sglang" and importlib.util.find_spec(name))]
     return Finding("installation", "model servers", "ok", f"{', '.join(there) or 'none'} on this PATH (for `serve:`)")
+
+
+def _training(root: Path) -> list[Finding]:
+    """The training environment, by importing what is in it. Most recipes train nothing: none is no problem."""
+    from curate.errors import VeristillError
+    from train.environment import examine, interpreter, said
+
+    try:
+        python = interpreter(None, root)
+    except Prerequisite as error:
+        return [Finding("training", "environment", "ok", f"none (for `train:`): {error.next}")]
+    except VeristillError as error:
+        return [Finding("training", "environment", "problem", str(error))]
+    try:
+        found = examine(python)
+    except VeristillError as error:
+        return [Finding("training", "environment", "problem", str(error))]
+    wrong = [Finding("training", "environment", "problem", line) for line in found.problems()]
+    there = Finding("training", "environment", "ok", f"{said(found)['packages']} in {found.prefix}")
+    return [*(wrong or [there]), *(Finding("training", "environment", "warning", line) for line in found.warnings())]
 
 
 def _disk(root: Path) -> Finding:

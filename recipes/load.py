@@ -21,6 +21,18 @@ def load(name: str) -> Recipe:
     return read(find_recipe(name))
 
 
+def load_flow(name: str) -> Recipe:
+    """The same, of a recipe that makes a dataset. Raises RecipeError also for one that only trains or evaluates."""
+    recipe = load(name)
+    if not recipe.makes_dataset:
+        raise RecipeError(
+            "this recipe makes no dataset: it has no `sources:` and no `annotate:`",
+            where=name,
+            next=f"`veristill train plan {name}` is for its `train:` block" if recipe.train else None,
+        )
+    return recipe
+
+
 def read(path: Path) -> Recipe:
     """Read and check the recipe in a file. Raises RecipeError, which lists every problem there is."""
     document = Document.read(path)

@@ -44,15 +44,19 @@ SchedulerType=sched/backfill
 SchedulerParameters=bf_interval=2,sched_interval=1
 JobRequeue=1
 SlurmdParameters=config_overrides
-{nodes}
+{gpus}{nodes}
 PartitionName=test Nodes=n0,n1 Default=YES MaxTime=INFINITE State=UP OverSubscribe=NO
 """
 
 
 class Cluster:
-    """Two nodes, `n0` and `n1`, of one CPU each. `conf` is what SLURM_CONF names; all its files lie in `folder`."""
+    """Two nodes, `n0` and `n1`, of one CPU each. `conf` is what SLURM_CONF names; all its files lie in `folder`.
 
-    def __init__(self) -> None:
+    `gpus` is how many GPUs each node claims to have; nobody looks whether they are there.
+    """
+
+    def __init__(self, gpus: int = 0) -> None:
+        self.gpus = gpus
         self.folder = Path(tempfile.mkdtemp(prefix="veristill-slurm-", dir="/tmp"))
         self.conf = self.folder / "slurm.conf"
         self._daemons: list[subprocess.Popen[bytes]] = []
@@ -99,9 +103,15 @@ class Cluster:
         key.write_bytes(os.urandom(128))
         key.chmod(0o400)
         ports = _free_ports(3)
-        node = "NodeName=n{} NodeHostname={} NodeAddr=127.0.0.1 Port={} CPUs=1 RealMemory=1024 State=UNKNOWN"
-        nodes = "\n".join(node.format(number, host, port) for number, port in enumerate(ports[1:]))
-        self.conf.write_text(_CONF.format(host=host, port=ports[0], folder=folder, nodes=nodes))
+        node = "NodeName=n{} NodeHostname={} NodeAddr=127.0.0.1 Port={} CPUs=1 RealMemory=1024 {}State=UNKNOWN"
+        claim = f"Gres=gpu:h100:{self.gpus} " if self.gpus else ""
+        nodes = "\n".join(node.format(number, host, port, claim) for number, port in enumerate(ports[1:]))
+        types = "GresTypes=gpu\n" if self.gpus else ""
+        self.conf.write_text(_CONF.format(host=host, port=ports[0], folder=folder, gpus=types, nodes=nodes))
+        if self.gpus:
+            for number in range(self.gpus):
+                (folder / f"gpu{number}").touch()
+            (folder / "gres.conf").write_text(f"Name=gpu Type=h100 File={folder}/gpu[0-{self.gpus - 1}]\n")
         files = [f"--{name}-file={folder}/munge.{name}" for name in ("key", "pid", "log", "seed")]
         self._daemon("munged", "--foreground", "--force", f"--socket={folder}/munge.socket", *files)
         self._until(lambda: (folder / "munge.socket").exists())

@@ -14,6 +14,7 @@ RECIPE = """\
 name: small
 sources: [{kind: jsonl, path: q.jsonl, domain: math, columns: {problem: problem, answer: answer}}, quickstart]
 annotate: {teacher: {kind: fake, error_rate: 0.0}}
+train: {student: Qwen/Qwen2.5-7B-Instruct, cluster: {nodes: 1}, batch: {rows: 8}}
 """
 
 
@@ -45,6 +46,9 @@ COMMANDS = [
     ["explain", "r.yaml", "0"],
     ["dedup", "q.jsonl", "-o", "near.jsonl"],
     ["render", "runs/small/dataset", "--trace-format", "think", "-o", "think.jsonl"],
+    ["train", "plan", "r.yaml"],
+    ["train", "render", "r.yaml"],
+    ["train", "status", "r.yaml"],
 ]
 
 

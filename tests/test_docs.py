@@ -27,6 +27,8 @@ HOW_TO = [
     "dedup",
     "decontaminate",
     "select",
+    "evaluation",
+    "training-preflight",
 ]
 RUN = ["README.md", "docs/tutorial.md", *(f"docs/how-to/{name}.md" for name in HOW_TO)]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])

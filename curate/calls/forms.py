@@ -9,6 +9,9 @@ from typing import Protocol
 from curate.calls.model import Call, Reply
 from curate.ledger import Ledger
 
+# Forms whose reply holds numbers (`data`) in the place of a message: nothing is written, so no cap is sent.
+DATA = frozenset({"classify", "pooling", "score", "embeddings"})
+
 
 class Transport(Protocol):
     """One way to send. `send` raises a `Trouble` and never retries."""
@@ -33,7 +36,15 @@ def open_transport(name: str, ledger: Ledger, run: str, stop: asyncio.Event) -> 
         from curate.calls.batch import Batch
 
         return Batch(ledger, run, stop)
-    if name in ("chat", "responses", "completions"):
+    if name == "embeddings":
+        from curate.calls.embeddings import Embeddings
+
+        return Embeddings()
+    if name == "encoder":
+        from curate.calls.embeddings import Encoder
+
+        return Encoder()
+    if name in ("chat", "responses", "completions") or name in DATA:
         from curate.calls.posted import Posted
 
         return Posted()

@@ -1,9 +1,13 @@
-"""The forms that are one HTTP request each: `chat`, `responses` (items, reasoning among them), `completions` (raw)."""
+"""The forms that are one HTTP request each: `chat`, `responses` (items, reasoning among them), `completions` (raw).
+
+Besides these, the forms of `curate.calls.forms.DATA`: what a reward model or an embedding model says in numbers.
+"""
 
 import json
 from typing import Any
 from urllib.parse import urlsplit
 
+from curate.calls.forms import DATA
 from curate.calls.model import Call, Reply
 from curate.calls.wire import OPENAI_URL, Wire
 
@@ -52,12 +56,12 @@ def sendable(body: dict[str, Any]) -> dict[str, Any]:
 
 def path(call: Call) -> str:
     """The path under the address that a call goes to."""
-    return _FORMS[call.form][0]
+    return f"/{call.form}" if call.form in DATA else _FORMS[call.form][0]
 
 
 def sent_body(call: Call) -> dict[str, Any]:
     """The body of a call with the cap on its tokens."""
-    if call.max_tokens is None:
+    if call.max_tokens is None or call.form in DATA:
         return call.body
     name = _FORMS[call.form][1]
     # OpenAI's own reasoning models refuse `max_tokens`; other servers know nothing else.

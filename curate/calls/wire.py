@@ -15,6 +15,7 @@ import aiohttp
 import openai
 
 from curate.calls import completion
+from curate.calls.forms import DATA
 from curate.calls.model import Call, Reply
 from curate.calls.secret import key_of, without_keys
 from curate.calls.stream import assembled
@@ -57,7 +58,7 @@ class Wire:
             raise
         except Exception as error:  # noqa: BLE001 - the boundary to the SDK's transport, which does not wrap each error
             raise Unclear(f"the answer is no HTTP: {without_keys(str(error) or type(error).__name__)}") from None
-        return read(text, request_id)
+        return read(text, request_id, data=call.form in DATA)
 
     async def streamed(self, call: Call, body: dict[str, Any]) -> Reply:
         """The same as a stream of events, in which `timeout_s` is the longest silence."""
@@ -115,18 +116,21 @@ def _limits() -> Any:
     return kind(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS)
 
 
-def read(text: bytes, request_id: str | None) -> Reply:
-    """The reply in the bytes of a good answer. Raises Unclear or another `Trouble` where there is none in them."""
+def read(text: bytes, request_id: str | None, *, data: bool = False) -> Reply:
+    """The reply in the bytes of a good answer. Raises Unclear or another `Trouble` where there is none in them.
+
+    With `data` it is of a form whose reply holds numbers.
+    """
     try:
         raw = json.loads(text)
     except (ValueError, RecursionError):
         raise Unclear(f"the answer is no JSON: {without_keys(text[:300].decode('utf-8', 'replace'))}") from None
     if not isinstance(raw, dict):
         raise Unclear(f"the answer is no JSON object: {without_keys(str(raw))}")
-    return reply_of(raw, request_id)
+    return reply_of(raw, request_id, data=data)
 
 
-def reply_of(raw: dict[str, Any], request_id: str | None = None) -> Reply:
+def reply_of(raw: dict[str, Any], request_id: str | None = None, *, data: bool = False) -> Reply:
     """The reply that a JSON object of any API form is. Raises a `Trouble` where it is none."""
     if raw.get("error"):
         error = raw["error"]
@@ -135,15 +139,16 @@ def reply_of(raw: dict[str, Any], request_id: str | None = None) -> Reply:
     reason = completion.finish_reason(raw)
     if reason in _UNFINISHED:
         raise Unclear(f"the server did not finish the answer: {reason}")
-    if not completion.message(raw):
-        raise Unclear("the answer holds no message")
+    if not (raw.get("data") if data else completion.message(raw)):
+        raise Unclear("the answer holds no data" if data else "the answer holds no message")
+    usage = completion.usage(raw)
     model, mark = raw.get("model"), raw.get("system_fingerprint")
     return Reply(
         raw=raw,
         model=model if isinstance(model, str) else None,
         fingerprint=mark if isinstance(mark, str) and mark else None,
         truncated=completion.cut(raw),
-        usage=completion.usage(raw),
+        usage={"output": 0, **usage} if data and usage else usage,
         request_id=request_id or (raw["id"] if isinstance(raw.get("id"), str) else None),
     )
 

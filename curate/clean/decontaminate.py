@@ -22,19 +22,21 @@ DROPPED: tuple[Dropped, ...] = ("exact", "ngram", "number_changed", "fuzzy", "sh
 _ALSO = 5  # further findings of a row that are named
 
 
-def _ordered(tiers: tuple[Dropped, ...]) -> tuple[Dropped, ...]:
+def ordered(tiers: tuple[Dropped, ...]) -> tuple[Dropped, ...]:
+    """Tiers in one order, each once: how they are given decides nothing."""
     return tuple(sorted(set(tiers)))
 
 
 class Decontaminate(Label):
     """Drops questions that hold a benchmark item; a weaker likeness is told and kept (`candidate`)."""
 
+    version: ClassVar[int] = 2
     columns: ClassVar[tuple[str, ...]] = ("problem",)
     against: tuple[Against, ...] = Field(
         min_length=1, description="Benchmarks by name (`aime24`, `livecodebench@release_v5`) or files of your own."
     )
-    drop: Annotated[tuple[Dropped, ...], AfterValidator(_ordered)] = Field(
-        _ordered(DROPPED),
+    drop: Annotated[tuple[Dropped, ...], AfterValidator(ordered)] = Field(
+        ordered(DROPPED),
         description="The tiers that are dropped; the others are only told. None: everything is only told.",
     )
 
@@ -98,7 +100,8 @@ class Decontaminate(Label):
             return Opinion(True)
         best = held[0]
         evidence = best.evidence(text, private=any(one.item.private for one in held))
-        if also := [one.short() for one in held[1 : 1 + _ALSO]]:
+        # Those whose text is not shown first: who shows the row must know of them.
+        if also := [one.short() for one in sorted(held[1:], key=lambda one: not one.item.private)[:_ALSO]]:
             evidence["also"] = also
         dropped = best.tier in self.drop
         return Opinion(not dropped, "contaminated" if dropped else None, evidence, {"contamination": best.score})

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple,
 
 from pydantic import Field, PrivateAttr, model_validator
 
+from curate.clean._asked import DOMAINS
+from curate.clean._matching import looked_at
 from curate.kinds import Label, Opinion, Source
 from curate.near.normal import settled
 from curate.plug import Plug
@@ -57,6 +59,7 @@ class Dedup(Label):
         "first", description="Which one stays: the first, the longest, the shortest, or rather one with a known truth."
     )
     keep_per_family: int = Field(3, ge=1, description="`template`: how many different members of a family stay.")
+    domains: tuple[str, ...] = Field((), description=DOMAINS)
     within: Literal["domain", "source"] | None = Field(
         None, description="Only questions of one domain, or one source, are compared."
     )
@@ -101,6 +104,13 @@ class Dedup(Label):
         return (lambda rows: self._label(rows, labels)) if spec == now else None
 
     def _label(self, rows: "pa.Table", labels: "pa.Table | None") -> list[Opinion]:
+        if not self.domains:
+            return self._compared(rows, labels)
+        looked = looked_at(rows, self.domains)
+        found = iter(self._compared(rows.filter(looked), labels))
+        return [next(found) if look else Opinion(True) for look in looked]
+
+    def _compared(self, rows: "pa.Table", labels: "pa.Table | None") -> list[Opinion]:
         from curate.near.rules import Rows, Rule, again, apply, ranked
 
         content = self._content(rows)

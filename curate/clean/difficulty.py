@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 from pydantic import Field, model_validator
 
 from curate.clean._asked import DOMAINS, Bounds, ScoreName, all_of, asked_of, came, meant_for
-from curate.clean._rating import RatingPrompt, load, made_up, read_rating, render
 from curate.errors import RecipeError
 from curate.keys import Operational
 from curate.kinds import Ask, Gate, Opinion, Teacher, Unexamined
 from curate.paths import PromptName
 from curate.plug import Plug
+from curate.prompts.rating import RatingPrompt, load, made_up, read_rating, render
 from curate.records import Question
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Difficulty(Gate):
 
     def _ask(self, question: Question, prompt: RatingPrompt) -> Ask:
         system, user = render(prompt, question, solution=self.solution)
-        return Ask(user, system, right=made_up(prompt, question), wrong="I cannot say.")
+        return Ask(user, system, right=made_up(prompt, question.id), wrong="I cannot say.")
 
     def _call(self, ask: Ask, vote: int, resources: "Resources") -> "Call | None":
         call = self.teacher.ask(ask, vote, resources)

@@ -82,7 +82,7 @@ class Against(BaseModel):
     def content(self) -> str:
         """What its items depend on: the files' bytes, or the benchmark and its version. Raises InputError."""
         if self.file is not None:
-            return digest(self.name, _file_mark(*_state(self.file)))
+            return digest(self.name, file_mark(self.file))
         source = self._source()
         local = source.fingerprint() if self.path is not None else None
         return digest(self.bench, source.spec(), local)
@@ -148,6 +148,11 @@ def read_items(against: Iterable[Against]) -> list[Item]:
         if len(found) == before:
             raise empty(one.file or one.path or Path(one.name))
     return found
+
+
+def file_mark(path: Path) -> str:
+    """A hash of a file's bytes, read again only when it has changed. Raises InputError where there is none."""
+    return _file_mark(*_state(path))
 
 
 def _state(path: Path) -> tuple[str, int, int]:

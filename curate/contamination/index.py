@@ -14,6 +14,7 @@ import numpy.typing as npt
 from curate.contamination.grids import Grids, is_grid
 from curate.contamination.items import Item, Spelt, distinct, spelt
 from curate.contamination.tokens import NUMBER, Speller
+from curate.keys import digest
 
 SIZES = (1, 3, 5)
 SAMPLE = 100_000  # rows that frequencies are counted in, at most
@@ -322,6 +323,10 @@ class Index:
         with draft.open("wb") as file:
             np.savez(file, **self._counted)
         draft.replace(path)
+
+    def mark(self) -> str:
+        """A hash of what was counted: with the items it decides every finding."""
+        return digest([[name, array.tobytes().hex()] for name, array in sorted(self._counted.items())])
 
     def recalled(self, path: Path) -> bool:
         """Weigh by what `remember` wrote about the same items, if it is there."""

@@ -9,6 +9,7 @@ from curate.contamination.tokens import NUMBER, Token, spell
 
 SHORT = 10  # masked tokens; an item below is no evidence by its words alone
 _DISTINCT = 8  # different 3-grams, likewise
+PRIVATE = "private"  # in the evidence of a finding: the text of its item is not shown
 _FIGURE = re.compile(r"!\[[^\]]*\]\([^)]*\)|\\begin\{tikzpicture\}.*?\\end\{tikzpicture\}", re.DOTALL)
 # What is said around a question and is none of it: at its start or its end.
 _BEFORE = re.compile(

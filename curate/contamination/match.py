@@ -14,11 +14,12 @@ from rapidfuzz import fuzz
 
 from curate.contamination.grids import Grid
 from curate.contamination.index import Floats, Index, Ints, Shared, batches, keys_of
-from curate.contamination.items import Item, Spelt, in_one, signs_of, unwrapped
+from curate.contamination.items import PRIVATE, Item, Spelt, in_one, signs_of, unwrapped
 from curate.contamination.tokens import NUMBER, Token, spell
 
-Tier = Literal["exact", "ngram", "number_changed", "fuzzy", "short", "judge", "candidate"]
-TIERS: tuple[Tier, ...] = ("exact", "ngram", "number_changed", "fuzzy", "short", "judge", "candidate")
+Tier = Literal["exact", "ngram", "number_changed", "fuzzy", "short", "judge", "candidate", "embedding"]
+TIERS: tuple[Tier, ...] = ("exact", "ngram", "number_changed", "fuzzy", "short", "judge", "candidate", "embedding")
+LIKE: tuple[Tier, ...] = ("candidate", "embedding")  # likeness, and no finding
 NGRAM = 0.5  # containment by 5-grams
 NEAR = 0.3  # containment by 3-grams
 FUZZY = 0.83  # likeness of the sentences
@@ -43,14 +44,24 @@ class Found(NamedTuple):
     score: float
     spans: tuple[tuple[int, int], ...]
     number_changed: bool
+    judged: dict[str, Any] | None = None  # what a model said of the pair
 
     def evidence(self, text: str, *, private: bool = False) -> dict[str, Any]:
         """What is told of it: places and, unless it or another item in the row is private, what stands there."""
+        hidden = private or self.item.private
         shown = [
-            {"start": start, "end": end} | ({} if private or self.item.private else {"text": _cut(text[start:end])})
+            {"start": start, "end": end} | ({} if hidden else {"text": _cut(text[start:end])})
             for start, end in self.spans
         ]
-        return {**self.short(), "number_changed": self.number_changed, "spans": shown}
+        told = {**self.short(), "number_changed": self.number_changed, "spans": shown}
+        if self.judged is None:
+            return told
+        # A judge's sentence may quote the row.
+        return {**told, "judge": {name: one for name, one in self.judged.items() if not (hidden and name == "why")}}
+
+    def counts(self, drop: Sequence[str]) -> bool:
+        """Whether it is dropped where these tiers are: not what a judge calls another problem."""
+        return self.tier in drop and not (self.judged is not None and self.judged["verdict"] == "different")
 
     def strength(self) -> tuple[int, float, str, str]:
         """A sort key: the strongest findings first."""
@@ -58,7 +69,8 @@ class Found(NamedTuple):
 
     def short(self) -> dict[str, Any]:
         """Which item, by what and how surely."""
-        return {"bench": self.item.bench, "item": self.item.item, "tier": self.tier, "score": self.score}
+        told = {"bench": self.item.bench, "item": self.item.item, "tier": self.tier, "score": self.score}
+        return {**told, PRIVATE: True} if self.item.private else told
 
 
 class Matcher:

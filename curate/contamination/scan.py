@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from curate.clean.decontaminate import Decontaminate, Dropped
+from curate.contamination.again import Again, looking
 from curate.contamination.against import COLUMNS, Against, read_items
 from curate.contamination.index import Index
 from curate.contamination.match import Found, Matcher
@@ -38,6 +39,7 @@ class Options(NamedTuple):
     config: str | None = None
     drop: tuple[Dropped, ...] = Decontaminate.model_fields["drop"].default
     quiet: bool = False
+    again: "Again | None" = None  # models that look again at what is only alike
 
 
 class Summary(NamedTuple):
@@ -51,6 +53,7 @@ class Summary(NamedTuple):
     columns: list[str]
     items: int
     resumed: int  # rows that an earlier run had done
+    asked: dict[str, Any] | None = None  # what models were asked, and what it cost
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values."""
@@ -66,11 +69,17 @@ def scan(options: Options) -> Summary:
     opened = open_dataset(options.dataset, options.config)
     columns = _columns(opened, options.columns)
     stage = Decontaminate(against=options.against, drop=options.drop)
+    again = options.again
     identity = {"input": opened.identity, "columns": columns, "stage": stage.spec()}
+    identity |= {} if again is None else {"again": again.stage.spec()}
     items = read_items(options.against)  # before there is a state: a benchmark that cannot be read leaves none
     progress = Progress(quiet=options.quiet)
-    with State(options.out, "decontaminate", identity, _schema()) as state:
-        tally = _Tally(options.drop)
+    drop = (*options.drop, *(again.stage.drop if again else ()))
+    with (
+        State(options.out, "decontaminate", identity, _schema(again)) as state,
+        looking(again, items, progress.say) as look,
+    ):
+        tally = _Tally(drop, judged=again is not None)
         start = state.resume(tally.take)
         index = Index(items)
         total = opened.count()
@@ -83,13 +92,15 @@ def scan(options: Options) -> Summary:
             bar.advance(start)
             for batch in batches(opened, columns, start):
                 rows = _rows(batch.texts)
-                found = matcher.find([text for texts in rows for text in texts.values()])
+                texts = [text for each in rows for text in each.values()]
+                found = look(texts, matcher.find(texts))
                 records = tally.records(batch.start, rows, found)
                 state.add_many(records)
                 bar.note = f"{tally.contaminated:,} contaminated"
                 bar.advance(len(records))
         state.complete()
-    return tally.summary(columns, len(index.items), start)
+    told = tally.summary(columns, len(index.items), start)
+    return told if again is None else told._replace(asked=again.told())
 
 
 def tested(options: Options) -> dict[str, Any]:
@@ -138,8 +149,8 @@ def _rows(texts: dict[str, list[str | None]]) -> list[dict[str, str]]:
 class _Tally:
     """Turns findings into records, and counts them."""
 
-    def __init__(self, drop: Sequence[Dropped]) -> None:
-        self._drop = drop
+    def __init__(self, drop: Sequence[str], *, judged: bool = False) -> None:
+        self._drop, self._judged = drop, judged
         self.rows = self.contaminated = 0
         self._tiers: Counter[str] = Counter()
         self._benches: dict[str, Counter[str]] = {}
@@ -170,14 +181,18 @@ class _Tally:
         return made
 
     def _record(self, row: int, texts: dict[str, str], found: list[tuple[Found, str]]) -> list[Any]:
+        more: list[Any] = [None] if self._judged else []
         if not found:
-            return [row, False, None, None, None, None, None]
+            return [row, False, None, None, None, None, None, *more]
         private = any(one.item.private for one, _ in found)
-        best, column = min(found, key=lambda pair: (pair[0].tier not in self._drop, pair[0].strength()))
+        best, column = min(found, key=lambda pair: (not pair[0].counts(self._drop), pair[0].strength()))
         told = best.evidence(texts[column], private=private)
+        if self._judged and best.judged is not None:
+            more = [json.dumps(told["judge"], ensure_ascii=False, sort_keys=True)]
         named = [{"column": column, **span} for span in told["spans"]] if len(texts) > 1 else told["spans"]
         spans = json.dumps(named, ensure_ascii=False)
-        return [row, best.tier in self._drop, best.item.bench, best.item.item, best.tier, best.score, spans]
+        dropped = best.counts(self._drop)
+        return [row, dropped, best.item.bench, best.item.item, best.tier, best.score, spans, *more]
 
     def summary(self, columns: list[str], items: int, resumed: int) -> Summary:
         """What was counted."""
@@ -193,7 +208,7 @@ class _Tally:
         )
 
 
-def _schema() -> "pa.Schema":
+def _schema(again: "Again | None") -> "pa.Schema":
     import pyarrow as pa
 
     return pa.schema(
@@ -205,5 +220,6 @@ def _schema() -> "pa.Schema":
             pa.field("tier", pa.string()),
             pa.field("score", pa.float64()),
             pa.field("spans", pa.string()),
+            *([] if again is None else [pa.field("judge", pa.string())]),
         ]
     )

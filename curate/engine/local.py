@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from curate.errors import Stopped, VeristillError
 from curate.flow import Flow, Options
-from curate.interrupts import interrupts, plain_interrupts
+from curate.interrupts import abandoned, asked_to_stop, interrupts, plain_interrupts, waits_for
 from curate.memory import give_back_freed_memory
 from curate.order import Course
 from curate.progress import Progress
@@ -30,7 +30,6 @@ from curate.resources import Resources
 from curate.run import Run, full, usable
 from curate.solve import Solved, Work, solve
 
-_GO_ON = "run the same command: it goes on where it was"
 _BYTES_IN_FLIGHT = 64 << 20  # of questions and their tests; one larger than that runs alone
 
 
@@ -156,11 +155,10 @@ class _SolveAll:
     def _interrupt(self) -> None:
         flying = self._resources.calls.in_flight
         if self._stop is None:
-            self._end(Stopped("interrupted; every answer that was asked for is kept", next=_GO_ON))
-            self._progress.say(f"stopping: waiting for {flying} answers in flight; Ctrl-C again abandons them")
+            self._end(asked_to_stop())
+            self._progress.say(waits_for(flying))
         else:
-            may = f"; {flying} answers in flight were abandoned and may be paid twice" if flying else ""
-            self._stop = Stopped(f"interrupted{may}", next=_GO_ON)
+            self._stop = abandoned(flying)
             for task in list(self._tasks):
                 task.cancel()
 

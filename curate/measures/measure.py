@@ -6,7 +6,7 @@ twice; texts are read in the batches in which the ledger gives them, and only th
 
 import asyncio
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,19 +14,23 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curate.assemble import decided_now
 from curate.attempts import text_key
+from curate.contamination.answers import looked_at
 from curate.keys import digest
-from curate.labels import Kept, Scores
+from curate.kinds import Selector
+from curate.labels import Scores
 from curate.ledger import Entry
 from curate.measures import checks, votes
-from curate.measures.names import CHECKS, COLUMNS, VOTES
+from curate.measures.names import CHECKS, COLUMNS, VOTES, looks
+from curate.measures.reading import Answers
+from curate.measures.rewards import rewarded
 from curate.measures.tokens import CHARS_PER_TOKEN, Counter, Measure
 from curate.progress import Progress
-from curate.questions import SCHEMA, QuestionTable
-from curate.records import Attempt
+from curate.questions import QuestionTable
+from curate.records import Attempt, Question
 from curate.resources import Resources, verifier_workers
 from curate.run import Run
+from curate.select.meta import key_values
 from curate.solve import Work
 
 _KEYS = 4096  # looked up at a time
@@ -38,6 +42,7 @@ class Measured(NamedTuple):
 
     attempts: pa.Table
     tokens_by: str
+    rewards_failed: int = 0  # answers without a reward because of trouble of ours
 
 
 class Wanted(NamedTuple):
@@ -48,12 +53,14 @@ class Wanted(NamedTuple):
     scores: Scores
     work: Work
     rows: int  # of the sources: every `seq` is below it
+    selectors: Sequence[Selector] = ()
 
 
 async def measured(run: Run, attempts: pa.Table, wanted: Wanted, resources: Resources, progress: Progress) -> Measured:
     """The ordered table of attempts with the columns `wanted.names` and `tokens`.
 
-    Raises InputError or Prerequisite where the tokenizer cannot be had. With `resources.read_only` nothing is stored.
+    Raises what `curate.measures.rewards` raises, and InputError or Prerequisite where the tokenizer cannot be had. With
+    `resources.read_only` nothing is stored.
     """
     names = wanted.names
     attempts = _of_run(attempts, names)
@@ -68,9 +75,17 @@ async def measured(run: Run, attempts: pa.Table, wanted: Wanted, resources: Reso
     attempts = texts.table()
     if names & set(VOTES):
         attempts = await _voted(attempts, texts.answers, resources, progress)
+    if (looking := looks(wanted.selectors)) is not None:
+        reading = Answers(run, attempts, wanted.work, resources, wanted.rows)
+        problems = (group.column("problem").to_pylist() for group in QuestionTable(run.questions).groups(["problem"]))
+        attempts = await looked_at(looking, attempts, reading, problems, resources, progress)
+    failed = 0
+    if "reward" in names and wanted.measure.reward is not None:
+        reading = Answers(run, attempts, wanted.work, resources, wanted.rows)
+        attempts, failed = await rewarded(wanted.measure.reward, attempts, reading, resources, progress)
     if counter is not None:
-        return Measured(attempts, f"counted by the tokenizer {counter.name}")
-    return _substituted(attempts)
+        return Measured(attempts, f"counted by the tokenizer {counter.name}", failed)
+    return _substituted(attempts)._replace(rewards_failed=failed)
 
 
 def _of_run(attempts: pa.Table, names: frozenset[str]) -> pa.Table:
@@ -115,34 +130,12 @@ def _of_questions(run: Run, attempts: pa.Table, names: frozenset[str]) -> pa.Tab
         column = pa.chunked_array(words[name], pa.float64() if name == "problem_chars" else _WORD)
         attempts = attempts.append_column(name, column.unify_dictionaries().combine_chunks().take(indices))
     for key in keys:
-        attempts = attempts.append_column(f"meta.{key}", _key_values(found.pop(key)).take(indices))
+        attempts = attempts.append_column(f"meta.{key}", key_values(found.pop(key)).take(indices))
     return attempts
 
 
 def _plain(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
     return pc.utf8_length(column).cast(pa.float64()) if name == "problem_chars" else column.dictionary_encode()
-
-
-def _key_values(values: list[Any]) -> pa.Array:
-    """A question's own key as a column: numbers if all of them are, else texts; lists and blocks are no values."""
-    plain = [value if isinstance(value, str | int | float | bool) else None for value in values]
-    given = [value for value in plain if value is not None]
-    if given and all(isinstance(value, bool) for value in given):
-        return pa.array(plain, pa.bool_())
-    if given and all(isinstance(value, int | float) and not isinstance(value, bool) for value in given):
-        return pa.array([None if value is None else _float(value) for value in plain], pa.float64(), from_pandas=True)
-    return pa.array([None if value is None else _text(str(value)) for value in plain], _WORD)
-
-
-def _float(value: Any) -> float | None:
-    try:
-        return float(value)
-    except OverflowError:  # a whole number of hundreds of digits
-        return None
-
-
-def _text(value: str) -> str:
-    return value if value.isascii() else value.encode("utf-8", "replace").decode()
 
 
 class _Texts:
@@ -151,9 +144,8 @@ class _Texts:
     def __init__(
         self, run: Run, attempts: pa.Table, wanted: Wanted, resources: Resources, counter: Counter | None
     ) -> None:
-        self._run, self._attempts, self._work, self._resources = run, attempts, wanted.work, resources
-        self._rows, self._counter = wanted.rows, counter
-        self._seqs, self._samples = (attempts.column(name).to_numpy() for name in ("seq", "sample"))
+        self._attempts, self._resources, self._counter = attempts, resources, counter
+        self._reading = Answers(run, attempts, wanted.work, resources, wanted.rows)
         self._specs: dict[str, dict[str, Any]] = {} if counter is None else {"tokens": counter.spec}
         self._checked = [name for name in CHECKS if name in wanted.names]
         if self._checked:
@@ -180,7 +172,7 @@ class _Texts:
         if not missing.any():
             return
         with progress.stage("measure", int(missing.sum())) as bar:
-            for batch in self._batches(missing):
+            for batch in self._reading.batches(missing):
                 entries = await asyncio.to_thread(self._measured, batch, wanted)
                 if entries and not self._resources.read_only:
                     await self._resources.ledger.put(entries)
@@ -208,33 +200,13 @@ class _Texts:
     def _key(self, kind: str, text: bytes) -> str:
         return digest("measure", self._specs[kind], text.hex())
 
-    def _batches(self, missing: npt.NDArray[np.bool_]) -> Iterator[list[tuple[int, Attempt]]]:
-        """The rows that lack a measure with their attempts, as the ledger gives them."""
-        table = QuestionTable(self._run.questions)
-        kept = Kept(self._rows)
-        kept.set(self._seqs[missing].tolist(), True)
-        columns = [name for name in SCHEMA.names if name != "test_cases"]
-        groups = filter(len, map(kept.only, table.groups(columns)))
-        for _, part in decided_now(groups, self._work, self._resources):
-            batch = []
-            for question, solved in part:
-                for one in solved.decided:
-                    row = self._row(question.seq, one.attempt.sample)
-                    if row is not None and missing[row]:
-                        batch.append((row, one.attempt))
-            if batch:
-                yield batch
-
-    def _row(self, seq: int, sample: int) -> int | None:
-        low, high = np.searchsorted(self._seqs, [seq, seq + 1])
-        at = int(low + np.searchsorted(self._samples[low:high], sample))
-        return at if at < high and self._samples[at] == sample else None
-
-    def _measured(self, batch: Sequence[tuple[int, Attempt]], wanted: dict[str, npt.NDArray[np.bool_]]) -> list[Entry]:
+    def _measured(
+        self, batch: Sequence[tuple[int, Question, Attempt]], wanted: dict[str, npt.NDArray[np.bool_]]
+    ) -> list[Entry]:
         """Measure a batch; returns the records of it."""
         entries: dict[str, Entry] = {}
         for kind, rows in wanted.items():
-            mine = [(row, attempt) for row, attempt in batch if rows[row]]
+            mine = [(row, attempt) for row, _, attempt in batch if rows[row]]
             for (row, attempt), value in zip(mine, self._values(kind, [one for _, one in mine]), strict=True):
                 self._fill(kind, row, value)
                 key = self._key(kind, text_key(attempt))

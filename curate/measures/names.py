@@ -7,8 +7,9 @@ from curate.kinds import Gate, Label, Selector
 from curate.measures.tokens import Measure
 from curate.select.expression import Type, nearest
 
-# In the table anyway; computed from the table; from the questions; from the texts of answers, once and then stored.
-From = Literal["attempt", "run", "question", "text"]
+# In the table anyway; computed from the table; from the questions; from the texts of answers, once and then stored;
+# asked of a model.
+From = Literal["attempt", "run", "question", "text", "model"]
 
 
 class Column(NamedTuple):
@@ -49,7 +50,9 @@ COLUMNS: dict[str, Column] = {
     ),
     "other_script": Column("number", "text", "share of its letters in another script than most of them, 0 to 1"),
     "vote": Column("number", "text", "equal answers to one question have one number; of unknown truth alone"),
+    "reward": Column("number", "model", "what the model of `measure.reward` says of it; missing where it says nothing"),
     "answer": Column("text", "text", "the final answer that was found in the solution; of unknown truth alone"),
+    "benchmark": Column("text", "text", "the benchmark questions in it as JSON; by a selector `decontaminate` alone"),
 }
 CHECKS = ("loop", "repeated", "truncated", "refusal", "unclosed_thinking", "language", "other_script")
 VOTES = ("vote", "answer")
@@ -61,13 +64,20 @@ def wanted(selectors: Sequence[Selector]) -> frozenset[str]:
     return names | {"truth"} if names & set(VOTES) else names
 
 
+def looks(selectors: Sequence[Selector]) -> Any | None:
+    """The selector that says which benchmarks answers are held against; None: there is none."""
+    from curate.select.decontaminate import Decontaminate
+
+    return next((one for one in selectors if isinstance(one, Decontaminate)), None)
+
+
 def reads_texts(names: frozenset[str], measure: Measure) -> bool:
     """Whether the texts of answers must be read for these columns: tokens only where a tokenizer counts them."""
-    texts = {name for name, column in COLUMNS.items() if column.source == "text"}
+    texts = {name for name, column in COLUMNS.items() if column.source in ("text", "model")}
     return measure.tokenizer is not None or bool(names & texts - {"tokens"})
 
 
-def problem(selectors: Sequence[Selector], stages: Sequence[Label | Gate]) -> str | None:
+def problem(selectors: Sequence[Selector], stages: Sequence[Label | Gate], measure: Measure) -> str | None:
     """What is wrong with the columns that selectors read, in words; None: nothing."""
     scores = {name: stage for stage in stages for name in stage.gives()}
     types: dict[str, Any] = {name: column.type for name, column in COLUMNS.items()} | dict.fromkeys(scores, "number")
@@ -78,10 +88,24 @@ def problem(selectors: Sequence[Selector], stages: Sequence[Label | Gate]) -> st
                     f"select[{number}]: '{name}' may be a score of the cleaning stage {scores[name].kind()} or a"
                     " column of the run: give the score another name (`score:`)"
                 )
+            if name == "reward" and measure.reward is None:
+                return f"select[{number}]: who is to be asked for 'reward'? Say it in `measure: {{reward: ...}}`"
+            if name == "benchmark" and (wrong := _unlooked(selector, selectors)):
+                return f"select[{number}]: {wrong}"
             if name not in types and not name.startswith("meta."):
                 return f"select[{number}]: {nearest(name, sorted(types))}"
         try:
             selector.fits(types)
         except ValueError as error:
             return f"select[{number}]: {error}"
+    return None
+
+
+def _unlooked(selector: Selector, selectors: Sequence[Selector]) -> str | None:
+    """What keeps a selector that reads `benchmark` from it."""
+    looking = looks(selectors)
+    if looking is None:
+        return "'benchmark' needs a selector `decontaminate` that says against which"
+    if getattr(selector, "against", looking.against) != looking.against:
+        return "answers are held against one list: name all benchmarks in one selector"
     return None

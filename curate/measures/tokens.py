@@ -1,19 +1,21 @@
-"""Tokens of answers: in the student's own tokenizer, or else by a stated substitute, never a mixture of the two."""
+"""The block `measure:`, and tokens of answers.
+
+They are counted in the student's own tokenizer, or else by a stated substitute, never a mixture of the two.
+"""
 
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from curate.errors import InputError, Prerequisite
+from curate.kinds import Reward
 from curate.paths import resolve
-
-if TYPE_CHECKING:
-    pass
+from curate.plug import Plug
 
 # Characters of a token where nothing counted them. English prose has 4 to 5 in the vocabularies of today (the usual
 # rule of thumb says 4), formulas, code and digits 2 to 3: the estimate is rather too high than too low.
@@ -29,7 +31,7 @@ def _beside(name: object) -> object:
 
 
 class Measure(BaseModel):
-    """How answers are measured."""
+    """How answers are measured, and who is asked for their rewards."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     tokenizer: Annotated[str | None, BeforeValidator(_beside)] = Field(
@@ -39,6 +41,9 @@ class Measure(BaseModel):
         " counted, or an estimate.",
     )
     revision: str | None = Field(None, description="Of the tokenizer on the hub: a branch, tag or commit.")
+    reward: Annotated[Reward, Plug("curate.rewards")] | None = Field(
+        None, description="What the column `reward` is asked of: only where a selector reads that column."
+    )
 
     def counter(self) -> "Counter | None":
         """What counts tokens; None where no tokenizer is named. Raises InputError or Prerequisite, before any work."""

@@ -16,7 +16,8 @@ from curate.select.expression import LONGEST, Expression
 _SHOWN = 200  # characters of a text in the evidence: a question's own key may hold a whole solution
 
 
-def _readable(text: str) -> str:
+def readable(text: str) -> str:
+    """The text, if it is an expression. Raises ExpressionError, which is a ValueError."""
     Expression.read(text)
     return text
 
@@ -29,7 +30,7 @@ class Where(Selector):
     because of one is dropped for that, under its own reason. `x is None` asks whether a value is missing.
     """
 
-    expression: Annotated[str, AfterValidator(_readable)] = Field(
+    expression: Annotated[str, AfterValidator(readable)] = Field(
         min_length=1, max_length=LONGEST, description="Over the columns of docs/how-to/select.md."
     )
 

@@ -19,9 +19,9 @@ WRONG = ("Incorrect Answer 1", "Incorrect Answer 2", "Incorrect Answer 3")
 class Gpqa(Published):
     """GPQA. The order of the four options depends on their texts and the seed alone.
 
-    No page, card, report or drop quotes its questions, nor does the evidence of `decontaminate`, and `veristill
-    explain` leaves them out. A run's own files, its published dataset, its answers and `veristill view` hold them as
-    they are: keep a dataset made from it private.
+    No page, card, report or drop quotes its questions, nor does the evidence of `decontaminate`; `veristill explain`
+    and `veristill view` leave them and their answers out. A run's own files and its published dataset hold them as they
+    are: keep a dataset made from it private.
     """
 
     origin: ClassVar[Origin] = Origin(
@@ -65,5 +65,9 @@ class Gpqa(Published):
             f"{asked}\n\n{listed}" if asked else "",
             Choice(letter=chr(ord("A") + ordered.index(texts[0])), options=tuple(ordered)),
             source_id=row["Record ID"] or "",
-            meta={"subdomain": row.get("Subdomain"), "subject": row.get("High-level domain")},
+            meta={
+                "subdomain": row.get("Subdomain"),
+                "subject": row.get("High-level domain"),
+                "columns": [texts.index(option) for option in ordered],  # of each listed option, from the right one on
+            },
         )

@@ -41,12 +41,13 @@ _MATH = {
 class Found(NamedTuple):
     """An answer text and the rule that found it: `boxed`, `answer_is`, `hashes`, `a_line` or `last_number`.
 
-    `last` is the last box alone, where others stand beside it in its phrase.
+    `last` is the last box alone, where others stand beside it in its phrase; `boxes` are all of them then.
     """
 
     text: str
     rule: str
     last: str | None = None
+    boxes: tuple[str, ...] = ()
 
 
 def solution_part(text: str) -> str:
@@ -83,7 +84,8 @@ def final_answer(text: str, *, plain_number: bool) -> Found | None:
     text = solution_part(text)
     boxes = list(dict.fromkeys(_boxes(text)))
     if boxes:
-        return Found(", ".join(boxes), "boxed", boxes[-1] if len(boxes) > 1 else None)
+        several = len(boxes) > 1
+        return Found(", ".join(boxes), "boxed", boxes[-1] if several else None, tuple(boxes) if several else ())
     for rule, find in (("answer_is", _answer_is), ("hashes", _hashes), ("a_line", _a_line)):
         found = find(text)
         if found:

@@ -132,7 +132,10 @@ class Judge(Verifier):
             control = await self._vote(_control(case), 0, resources)
             votes, verdict = [*votes, control], self._with_control(verdict, control)
         costs = [one.cost for one in votes]
-        return verdict.model_copy(update={"cost": None if None in costs else sum(filter(None, costs))})
+        asked = {"asked": [key for one in votes for key in one.asked]}
+        return verdict.model_copy(
+            update={"cost": None if None in costs else sum(filter(None, costs)), "measured": asked}
+        )
 
     def _template(self) -> JudgePrompt:
         return load(self.prompt)
@@ -159,10 +162,12 @@ class Judge(Verifier):
             return first
         second = await self._once(case, number, resources, swapped=True)
         cost = None if first.cost is None or second.cost is None else first.cost + second.cost
+        asked = first.asked + second.asked
         if first.word == second.word:
-            return first._replace(cost=cost)
+            return first._replace(cost=cost, asked=asked)
         lacking = next((one for one in (first, second) if one.word not in ("equal", "different")), None)
-        return (lacking or Vote("unclear", "the order decides", first.model))._replace(cost=cost)
+        word = lacking or Vote("unclear", "the order decides", first.model)
+        return word._replace(cost=cost, asked=asked)
 
     async def _once(self, case: Case, number: int, resources: "Resources", *, swapped: bool) -> Vote:
         assert self.model is not None

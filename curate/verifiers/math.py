@@ -38,7 +38,7 @@ _LARGE = 1 << 17  # characters: a longer solution is searched off the event loop
 class Math(Verifier):
     """Compares final answers: by their value where that is enough, by an algebra system where it is not."""
 
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
     takes: ClassVar[tuple[type[Truth], ...]] = (Answer,)
     needs: ClassVar[frozenset[str]] = frozenset({"workers"})
 
@@ -65,7 +65,7 @@ class Math(Verifier):
     )
 
     def verifier_version(self) -> str:
-        """Our version and Math-Verify's, such as `5+math-verify-0.9.0`."""
+        """Our version and Math-Verify's, such as `6+math-verify-0.9.0`."""
         return f"{self.version}+math-verify-{installed('math-verify')}"
 
     def policy(self) -> Policy:
@@ -96,6 +96,8 @@ class Math(Verifier):
         decision = decide_clean(gold, answer, self.policy())
         if alone is not None and self.boxes == "agree":
             evidence["last_box"] = shown(clean(alone))
+            if all(decide_clean(gold, clean(one), self.policy()).equal for one in found.boxes):
+                return self._decided(True, {**evidence, "by": "boxes"})  # one value, written in several ways
             if decide_clean(gold, clean(alone), self.policy()).equal is not decision.equal:
                 return verdict_of(self, "unsure", "unparsable", {**evidence, "by": "boxes"})
         if decision.equal is not None:

@@ -109,6 +109,10 @@ class Router(Record):
             return [Judge(model=self.judge_model)] if self.judge_model is not None and self.preset is None else []
         return [self._filled(_default(kind)) for kind in DEFAULTS.get(truth_type, ())]
 
+    def chain_of(self, question: Question) -> list[Verifier]:
+        """The verifiers of one question."""
+        return self.chain(question.domain, question.truth.type)
+
     def with_judge(self, judge: Teacher | None) -> Self:
         """The same chains with a model for the judges that name none. Raises RecipeError where there is none at all."""
         if judge is None:
@@ -202,7 +206,7 @@ class Router(Record):
         """Yield each verdict that is needed next, receive it, return the judgement."""
         if attempt.finish_reason != "stop":
             return _alone(*_UNFINISHED[attempt.finish_reason], {"finish_reason": attempt.finish_reason})
-        chain = self.chain(question.domain, question.truth.type)
+        chain = self.chain_of(question)
         if not chain:
             return _alone("unsure", "no_verifier", {"domain": question.domain, "truth": question.truth.type})
         steps: list[Step] = []

@@ -26,6 +26,7 @@ from curate.verdicts import Verdicts
 from curate.view.opening import Opened
 from curate.view.shelf import UNLISTED, Facets, ParquetShelf, Shelf
 from curate.view.trace import columns_of
+from curate.withheld import private_ids
 
 _PREFIX = "teacher"
 
@@ -45,7 +46,8 @@ async def open_decided(run: Run, flow: Flow) -> Opened:
     for teacher in (*flow.annotate.teacher, *flow.router().judges()):
         await teacher.open(resources)
     shelf = DecidedShelf(run, flow, kept, resources)
-    return Opened(f"{run.name}, decided so far", shelf, columns_of(shelf.columns, run.name))
+    columns = columns_of(shelf.columns, run.name)
+    return Opened(f"{run.name}, decided so far", shelf, columns, withheld=private_ids(run))
 
 
 class DecidedShelf(Shelf):

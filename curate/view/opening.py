@@ -1,8 +1,8 @@
 """From what a user names (a run, a folder, a file, a hub id) to the shelf of its rows and where its references lie."""
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from curate.runs import runs, said
 from curate.view.lines import LinesShelf, first_columns
 from curate.view.shelf import LoadedShelf, ParquetShelf, Shelf
 from curate.view.trace import Columns, columns_of
+from curate.withheld import HIDDEN, HOLDS, private_ids, private_source, shown_row
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _CONFIGS = ("unverified", "metadata", "default")  # the first that is there: every attempt, before what was selected
@@ -27,10 +28,16 @@ class Opened:
     shelf: Shelf
     columns: Columns
     references: "References | None" = None
+    withheld: frozenset[str] = frozenset()  # ids of questions whose rows are not shown
+    rows_withheld: frozenset[int] = frozenset()  # the same by number, where rows say neither question nor source
 
     def row(self, number: int) -> dict[str, Any]:
-        """One row, with its reference answer where that lies in another table."""
+        """One row, with its reference answer where that lies in another table; without texts nobody is to be shown."""
         found = self.shelf.row(number)
+        if isinstance(found.get("source"), str) and private_source(found["source"]):
+            return shown_row(found, HIDDEN, self.columns.problem)
+        if found.get("question_id") in self.withheld or number in self.rows_withheld:
+            return shown_row(found, HOLDS, self.columns.problem)
         if self.references is not None and isinstance(found.get("question_id"), str):
             found = {**self.references.of(found["question_id"]), **found}
         return found
@@ -105,13 +112,15 @@ def _of_run(run: Run, config: str | None) -> Opened:
         # As published: the worked solution, else the answer.
         there = {"answer": "ground_truth_solution", "gold": "ground_truth_solution", "starter_code": "starter_code"}
         references = References(questions, "id", questions, there)
-    return _with(Opened(run.name, shelf, columns, references))
+    withheld = private_ids(run)
+    return _with(Opened(run.name, shelf, columns, references, withheld, _withheld(run.dataset, shelf, withheld)))
 
 
 def _of_dataset(path: Path, config: str | None) -> Opened:
     if path.is_dir():
         shelf, columns = _folder(path, config)
-        return _with(Opened(str(path), shelf, columns, _published(path, shelf)))
+        hidden = _withheld(path, shelf, frozenset())
+        return _with(Opened(str(path), shelf, columns, _published(path, shelf), rows_withheld=hidden))
     if path.is_file() and path.suffix == ".parquet":
         parquet = ParquetShelf(str(path), [path])
         return Opened(str(path), parquet, columns_of(parquet.columns, str(path)))
@@ -149,12 +158,31 @@ def _published(path: Path, shelf: Shelf) -> References | None:
     return References(ids, "question_id", rows, there)
 
 
+def _withheld(path: Path, shelf: Shelf, ids: frozenset[str]) -> frozenset[int]:
+    """Rows of `default` or `metadata` that are not shown, by the configs beside it, which say more of the same rows."""
+    found: set[int] = set()
+    looked: list[tuple[str, str, Callable[[str], bool]]] = [
+        ("metadata", "source", private_source),
+        ("provenance", "question_id", ids.__contains__),
+    ]
+    for config, column, hides in looked:
+        if column in shelf.columns or (config == "provenance" and not ids):
+            continue
+        before = 0
+        for file in map(pq.ParquetFile, sorted((path / config).glob("*.parquet"))):
+            for batch in file.iter_batches(columns=[column]):
+                words = batch.column(0).to_pylist()
+                found.update(before + number for number, word in enumerate(words) if word and hides(word))
+                before += len(words)
+    return frozenset(found)
+
+
 def _with(opened: Opened) -> Opened:
     """The reference comes from the other table, and so does its column."""
     if opened.references is None or opened.columns.reference is not None:
         return opened
     columns = opened.columns._replace(reference="ground_truth_solution")
-    return Opened(opened.title, opened.shelf, columns, opened.references)
+    return replace(opened, columns=columns)
 
 
 def _loaded(name: str, config: str | None) -> Shelf:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from recipes.cli.app import app
+from recipes.cli.app import amount, app, chosen
 
 _Against = Annotated[
     list[str] | None,
@@ -22,10 +22,25 @@ _Drop = Annotated[
         help="Which tiers count as contaminated, with commas; else exact,ngram,number_changed,fuzzy,short.",
     ),
 ]
+_Reworded = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Ask models too: a YAML file with `judge:` and `embed:`, as the cleaning stage `reworded` has them.",
+    ),
+]
+# Fields of the stage that the verb has in another way, or not at all.
+_NOT_HERE = {
+    "against": "the benchmarks are those of --against",
+    "domains": "every row is looked at",
+    "score": "it is the column `score`",
+}
+_MaxCost = Annotated[float | None, typer.Option(metavar="USD", callback=amount, help="Stop before those cost more.")]
 
 
 @app.command()
 def decontaminate(
+    context: typer.Context,
     file: Annotated[
         str, typer.Argument(metavar="FILE", help="A .jsonl, .jsonl.gz or .parquet file, a dataset folder, a hub id.")
     ],
@@ -42,6 +57,8 @@ def decontaminate(
         str | None, typer.Option(metavar="NAME", help="The folder's or the hub's configuration; else metadata.")
     ] = None,
     drop: _Drop = None,
+    reworded: _Reworded = None,
+    max_cost: _MaxCost = None,
     self_test: Annotated[
         bool, typer.Option("--self-test", help="Write nothing: plant changed benchmark items and print the recall.")
     ] = False,
@@ -56,8 +73,14 @@ def decontaminate(
 
     if out is None and not self_test:
         raise typer.BadParameter("give the file to write with -o, or --self-test")
+    if self_test and reworded is not None:
+        raise typer.BadParameter("--self-test asks no models: leave --reworded out")
+    if max_cost is not None and reworded is None:
+        raise typer.BadParameter("--max-cost is for the models of --reworded")
     told = {"drop": _tiers(drop)} if drop is not None else {}
-    options = Options(file, _benches([*(against or []), *(more or [])]), out, tuple(column or ()), config, **told)
+    benches = _benches([*(against or []), *(more or [])])
+    again = None if reworded is None else _again(reworded, benches, chosen(context).root, max_cost)
+    options = Options(file, benches, out, tuple(column or ()), config, again=again, **told)
     if self_test:
         result = tested(options)
         show.as_json(result) if json else _show_test(result)
@@ -87,6 +110,29 @@ def _benches(names: list[str]) -> Any:
     return tuple(found)
 
 
+def _again(path: Path, benches: Any, root: Path, max_cost: float | None) -> Any:
+    """The models in a file. Raises RecipeError."""
+    from pydantic import ValidationError
+
+    from curate.clean.reworded import Reworded
+    from curate.contamination.again import Again
+    from curate.errors import RecipeError
+    from curate.paths import relative_to
+    from recipes.document import Document
+    from recipes.problems import recipe_error
+
+    document = Document.read(path)
+    for key, why in _NOT_HERE.items():
+        if key in document.values:
+            raise RecipeError(f"leave `{key}` out: {why}", where=f"{path}:{document.line((key,))}")
+    with relative_to(path.resolve().parent):
+        try:
+            stage = Reworded.model_validate({**document.values, "against": benches})
+        except ValidationError as error:
+            raise recipe_error(document, error, Reworded) from None
+    return Again(stage, root, max_cost)
+
+
 def _tiers(text: str) -> Any:
     from typing import get_args
 
@@ -110,6 +156,9 @@ def _show(summary: dict[str, Any]) -> None:
             "columns": ", ".join(summary["columns"]),
         }
     )
+    if asked := summary["asked"]:
+        cost = f"${asked['cost_usd']:,.4f}" + (" and more: a price is not known" if asked["cost_unknown"] else "")
+        typer.echo(f"asked: {asked['replies_new']:,} replies came, {asked['replies_reused']:,} were there; {cost}")
     if summary["tiers"]:
         typer.echo("")
         show.table(("tier", "rows"), list(summary["tiers"].items()))

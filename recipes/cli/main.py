@@ -36,7 +36,12 @@ from recipes.cli import (  # noqa: F401 - each adds its verb
     version,
     view,
 )
+from recipes.cli import eval as _eval  # noqa: F401 - so does this; the builtin keeps its name
 from recipes.cli.app import app
+from recipes.cli.train import finish, launch, preflight, setup, stage  # noqa: F401 - verbs of `train`
+from recipes.cli.train import plan as _plan  # noqa: F401 - verbs of `train` that have a namesake above
+from recipes.cli.train import render as _render  # noqa: F401
+from recipes.cli.train import status as _status  # noqa: F401
 
 STOPPED = 4
 # Typer carries its own click in newer versions and uses the public one in older: the class is found, not imported.

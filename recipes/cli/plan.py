@@ -36,9 +36,9 @@ def plan(
     from curate.flow import Options
     from curate.plan import plan as planned
     from recipes.cli import show
-    from recipes.load import load
+    from recipes.load import load_flow
 
-    read = load(recipe)
+    read = load_flow(recipe)
     options = Options(root=chosen(context).root, limit=limit, max_cost_usd=max_cost, lock_text=read.lock_text())
     found = asyncio.run(planned(read, options, probe))
     if json:

@@ -56,10 +56,10 @@ def run(
     """
     from curate.engine.local import execute
     from curate.flow import Options
-    from recipes.load import load
+    from recipes.load import load_flow
 
     del engine  # there is one
-    read = load(recipe)
+    read = load_flow(recipe)
     options = Options(
         root=chosen(context).root,
         until=until.value,

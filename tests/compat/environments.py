@@ -12,11 +12,16 @@ class NoPackages(Exception):
     """pip could not bring the packages (no network, no mirror)."""
 
 
-def environment(*requirements: str) -> Path:
-    """The Python of an environment with exactly `requirements`, made on first use."""
+def place(*requirements: str) -> Path:
+    """The folder of an environment, whether or not it is made."""
     name = "-".join(requirements).replace("==", "-")
     mark = hashlib.sha256(f"{sys.version}\n{requirements}".encode()).hexdigest()[:8]
-    folder = ROOT / ".venvs" / f"{name}-{mark}"
+    return ROOT / ".venvs" / f"{name}-{mark}"
+
+
+def environment(*requirements: str) -> Path:
+    """The Python of an environment with exactly `requirements`, made on first use."""
+    folder = place(*requirements)
     python = folder / "bin" / "python"
     if (folder / "complete").exists():
         return python

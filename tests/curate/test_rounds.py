@@ -185,7 +185,7 @@ def test_a_teacher_is_asked_for_its_domains_alone(tmp_path: Path, annotate: dict
     each = annotate.get("samples", 0)
     assert report.solve is not None
     assert report.solve["asked"] == (6 * each if each else 3 * 1 + 3 * 2)  # all of math pass, all of puzzle fail
-    assert report.solve["without_answer"] == 1  # nobody is asked for code
+    assert report.solve["without_answer_reasons"] == {"no_teacher": 1}  # nobody is asked for code
     found = attempts(tmp_path, tmp_path)
     assert {problem: {outcome for _, outcome in got} for problem, got in found.items()} == {
         f"{n} + 1?": {"pass" if n % 2 else "fail"} for n in range(6)

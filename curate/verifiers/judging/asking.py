@@ -34,6 +34,7 @@ class Vote(NamedTuple):
     why: str = ""
     model: str | None = None
     cost: float | None = None
+    asked: tuple[str, ...] = ()  # keys of its requests
 
 
 class Poll(NamedTuple):
@@ -52,11 +53,12 @@ async def vote(poll: Poll, ask: Ask, sample: int, resources: "Resources") -> Vot
     if call is None:
         return Vote("failed", "there is no recorded reply")
     attempt = poll.model.parse(ask.question(), sample, call, reply)
+    paid = (attempt.model, attempt.cost, (call.key,) if call.stored else ())
     if attempt.finish_reason != "stop":
         why = (reply.error or "")[:200] if attempt.finish_reason == "failed" else ""
-        return Vote(_LACKS.get(attempt.finish_reason, "unparsable"), why, attempt.model, attempt.cost)
+        return Vote(_LACKS.get(attempt.finish_reason, "unparsable"), why, *paid)
     said = read_reply(attempt.solution, poll.says)
-    return Vote(said.word or "unparsable", said.why, attempt.model, attempt.cost)
+    return Vote(said.word or "unparsable", said.why, *paid)
 
 
 class _Known:
@@ -79,7 +81,7 @@ async def _asked(
         if call is None:
             return None
         cap = call.max_tokens or poll.max_tokens
-        return call.model_copy(update={"max_tokens": cap, "use": "judge", "gives_up": True})
+        return call.model_copy(update={"max_tokens": cap, "use": resources.judged_for, "gives_up": True})
 
     call = built("text")
     if call is None:

@@ -1,5 +1,10 @@
-"""The API forms against a server that is not ours, `transformers serve` with a tiny random model."""
+"""The API forms and the judge against a server that is not ours, `transformers serve` with a tiny random model.
 
+The judge stands here because starting that server takes longer than all the tests that ask it: its garbage is never a
+verdict.
+"""
+
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,11 +16,16 @@ from curate.calls.completion import finish_reason, message
 from curate.calls.model import Reply
 from curate.ledger import Ledger
 from curate.lengths import OnLength, answer
-from curate.records import Attempt, Question, Unknown
+from curate.records import Answer, Attempt, Question, Reference, Unknown
+from curate.resources import Resources
 from curate.teachers._api import Api
 from curate.teachers.completions import Completions
 from curate.teachers.openai import Openai
+from curate.verdicts import Verdicts
+from curate.verifiers.judge import Judge
+from curate.verifiers.router import Router
 from tests.compat.environments import NoPackages
+from tests.curate.verifiers.rows import attempt as attempt_of
 from tests.tiny.serve import serving
 
 pytestmark = pytest.mark.slow
@@ -83,3 +93,38 @@ async def test_a_parameter_that_it_does_not_know_fails_that_request(address: tup
         reply = await calls.ask(teacher.call(QUESTION, 0, None))  # type: ignore[arg-type]
         assert reply.status == "failed"
         assert calls.counters.sent == 1
+
+
+async def test_garbage_ends_unsure_and_is_paid_once(address: tuple[str, str], tmp_path: Path) -> None:
+    url, name = address
+    model = Openai(model=name, base_url=url, concurrency=2, timeout_s=120, max_tokens=12)
+    judge = Judge(model=model)
+    sums = Question.of(problem="2 + 2?", domain="math", truth=Answer(text="4"), source="s", source_id="1")
+    free = Question.of(problem="Why?", domain="other", truth=Reference(text="Gravity"), source="s", source_id="2")
+    rows = [(sums, "\\boxed{four}"), (free, "It falls.")]
+    router = Router(chains={"math": [judge], "other": [judge]})
+    async with Ledger(tmp_path / "ledger") as ledger, Calls(ledger) as calls:
+        resources = Resources(ledger, calls, Verdicts(ledger))
+        for _ in range(2):
+            for question, text in rows:
+                verdict = (await router.verify(question, attempt_of(text), resources, {})).verdict
+                assert verdict.outcome == "unsure", verdict
+                assert verdict.reason in ("truncated", "unparsable"), verdict
+        counts = calls.of("judge")
+        assert counts.answered == 2
+        assert counts.reused == 2
+        assert counts.output_tokens > 0
+
+
+async def test_no_number_of_votes_makes_garbage_a_verdict(address: tuple[str, str], tmp_path: Path) -> None:
+    url, name = address
+    start = time.monotonic()
+    async with Ledger(tmp_path / "ledger") as ledger, Calls(ledger) as calls:
+        resources = Resources(ledger, calls, Verdicts(ledger))
+        model = Openai(model=name, base_url=url, timeout_s=120, max_tokens=8)
+        judge = Judge(model=model, votes=3, reply_form="text")
+        question = Question.of(problem="?", domain="math", truth=Answer(text="4"), source="s", source_id="1")
+        verdict = await judge.verify(question, attempt_of("\\boxed{5}"), resources)
+        assert verdict.outcome == "unsure"
+        assert len(verdict.evidence["votes"]) == 3
+        assert time.monotonic() - start < 120

@@ -15,7 +15,6 @@ from pydantic import ValidationError
 
 from curate.calls.payments import spent_by
 from curate.clean._asked import all_of
-from curate.clean._rating import load, read_rating
 from curate.engine.local import execute
 from curate.errors import Failed, RecipeError, Stopped
 from curate.flow import Options
@@ -23,6 +22,7 @@ from curate.kinds import Unexamined
 from curate.labels import scores
 from curate.ledger import Ledger
 from curate.plan import plan
+from curate.prompts.rating import load, read_rating
 from curate.report import Report
 from curate.run import Run
 from recipes.schema import Recipe
@@ -102,6 +102,33 @@ async def test_a_budget_stops_it_and_nothing_is_paid_twice(tmp_path: Path, model
     report = await run(tmp_path, made(tmp_path, [rate(model, keep={"max": 0})], **same), until="solve")
     assert sum(model.asked.values()) == 5 * ROWS and report.this_run["answers_reused"] == 2 * report.clean[0].kept > 0
     assert report.money["answers_usd"] > 0 and report.money["paid_usd"] == pytest.approx(model.usd)
+
+
+async def test_a_plan_counts_once_what_gate_and_teacher_share(tmp_path: Path, model: SmallModel) -> None:
+    async def planned(teacher: dict[str, Any], **fields: Any) -> list[float]:
+        annotate = {"annotate": {"teacher": teacher, "samples": 7, **fields}}
+        recipe = Recipe.model_validate(made(tmp_path, [rate(model), rate(model, score="again", samples=2)], **annotate))
+        found = await plan(recipe, Options(root=tmp_path, quiet=True))
+        return [one.requests.expected for one in found.teachers]
+
+    assert await planned(small(model)) == [5 * ROWS, 0, 2 * ROWS]  # samples 0 to 4 are the gate's
+    assert await planned(small(model, revision="b")) == [5 * ROWS, 0, 7 * ROWS]
+    await run(tmp_path, made(tmp_path, [rate(model)]))
+    assert await planned(small(model)) == [0, 2 * ROWS]
+    assert not [text for text, times in model.asked.items() if times > 1]
+
+
+async def test_the_judges_of_a_gate_are_paid_for_by_cleaning(tmp_path: Path, model: SmallModel) -> None:
+    judged = {"verify": {"math": ["judge"]}, "judge": small(model, revision="judge", seed=9)}
+    gate = rate(model, samples=1)
+    report = await run(tmp_path, made(tmp_path, [gate], **judged))
+    assert sum(model.asked.values()) == 2 * ROWS
+    assert report.money["cleaning_usd"] == pytest.approx(model.usd) == report.money["paid_usd"]
+    # The teacher is the same model: its answers and their verdicts are there, and are counted once.
+    same = {"annotate": {"teacher": small(model), "samples": 1}}
+    report = await run(tmp_path, made(tmp_path, [gate], **same, **judged), until="solve")
+    assert sum(model.asked.values()) == 2 * ROWS
+    assert report.money["paid_usd"] == pytest.approx(model.usd) and report.money["judging_usd"] > 0
 
 
 async def test_trouble_leaves_a_question_unexamined_until_it_is_over(tmp_path: Path, model: SmallModel) -> None:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from curate.engine.local import execute
 from curate.explain import explain
 from curate.flow import Flow, Options
-from curate.measures import checks, measure, tokens
+from curate.measures import checks, reading, tokens
 from curate.report import Report
 from curate.run import Run
 from tests.curate.measures.test_tokens import tokenizer
@@ -84,7 +84,7 @@ def test_columns_are_measured_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(checks, "checks", again)
     monkeypatch.setattr(tokens.Counter, "count", again)
-    monkeypatch.setattr(measure, "decided_now", again)
+    monkeypatch.setattr(reading, "decided_now", again)
     second = run(made, tmp_path / "root")
     assert second.totals() == report.totals()
     partial = run(made, tmp_path / "root", partial=True)

@@ -8,6 +8,7 @@ from typing import Any
 from curate.explain import _told
 from curate.records import Choice, Drop, Question
 from curate.sources.gpqa import RIGHT, WRONG, Gpqa
+from curate.withheld import HIDDEN
 
 Lines = Callable[..., Path]
 
@@ -67,7 +68,7 @@ def test_equal_or_missing_options_are_dropped(lines: Lines) -> None:
 def test_no_text_of_it_is_told(lines: Lines) -> None:
     (question,) = questions(lines(row(0)))
     assert question.meta["private_text"] is True
-    told = str(_told(question))
+    told = str(_told(question, HIDDEN))
     assert not any(text in told for text in ("Question 0?", "right 0", "wrong 0"))
     assert choice(question).letter in told
     (dropped,) = Gpqa(path=lines({**row(1), "Question": ["Question 1?"]})).read()

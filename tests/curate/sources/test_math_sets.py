@@ -19,6 +19,8 @@ from curate.sources.gsm8k import Gsm8k
 from curate.sources.limo import Limo
 from curate.sources.math import SUBJECTS, Math
 from curate.sources.math500 import Math500
+from curate.sources.minerva import Minerva
+from curate.sources.olympiadbench import Olympiadbench
 from curate.sources.open_math_instruct import OpenMathInstruct
 from curate.sources.openr1_math import OpenR1Math
 from curate.sources.still2 import Still2
@@ -48,6 +50,8 @@ def reasons(source: Source) -> list[str]:
         (OpenMathInstruct(), ["3", "3", "19", r"\frac{3}{4}"]),
         (Amc23(), ["120", "5"]),
         (Amc23(repo="AI-MO/aimo-validation-amc"), ["14", "2.25"]),
+        (Minerva(), ["1.2", "196", "2e^{-3t}"]),
+        (Olympiadbench(), ["2,3", "$(n-1)!$", "2"]),
         (Aime(), ["012", "001"]),
         (Aime(year=2024, repo="Maxwell-Jia/AIME_2024"), ["126", "195"]),
         (Aime(year=2025), ["42", "10"]),

@@ -40,13 +40,12 @@ def test_questions_and_their_entries(rehearsed: list[Question | Drop]) -> None:
         assert scorer.score_answer("no legs at all", entry) < 1.0
 
 
-@pytest.mark.parametrize("task", ["ransom_note", "polynomial_multiplication"])
-def test_the_same_at_every_start(task: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    # These walk through sets or hashes: made in a process with random hashing they would differ.
+def test_the_same_at_every_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    # It walks through a set: made in a process with random hashing it would differ.
     runs = []
     for seed in ("1", "2"):
         monkeypatch.setenv("PYTHONHASHSEED", seed)
-        runs.append([item.id for item in ReasoningGym(task=task, size=3, seed=3).read()])
+        runs.append([item.id for item in ReasoningGym(task="ransom_note", size=3, seed=3).read()])
     assert runs[0] == runs[1]
 
 
@@ -66,8 +65,6 @@ def test_wrong_task_and_options() -> None:
     with pytest.raises(InputError, match="no task 'leg_countin'") as caught:
         next(ReasoningGym(task="leg_countin").read())
     assert "did you mean 'leg_counting'?" in (caught.value.next or "")
-    with pytest.raises(InputError, match="min_animals must be positive"):
-        next(ReasoningGym(task="leg_counting", options={"min_animals": 0}).read())
     with pytest.raises(InputError, match="unexpected keyword argument"):
         next(ReasoningGym(task="leg_counting", options={"legs": 0}).read())
 

@@ -84,6 +84,8 @@ async def test_words_that_differ_are_unsure() -> None:
         ("phrase", "2", r"So $\boxed{1}$ or $\boxed{2}$.", "fail"),
         ("last", "2", r"So $\boxed{1}$ or $\boxed{2}$.", "pass"),
         ("agree", "2", r"First $\boxed{1}$ was tried. Then $\boxed{2}$.", "pass"),
+        ("agree", r"\frac{639}{40}", r"$d = \boxed{15\frac{39}{40}},$ or $\boxed{\frac{639}{40}}$ inches.", "pass"),
+        ("agree", r"\frac{639}{40}", r"$d = \boxed{15\frac{3}{40}},$ or $\boxed{\frac{639}{40}}$ inches.", "unsure"),
     ],
 )
 async def test_several_boxes(boxes: str, gold: str, text: str, outcome: str) -> None:

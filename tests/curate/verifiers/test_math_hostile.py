@@ -38,11 +38,13 @@ async def test_each_ends_within_its_limit(workers: Workers, name: str) -> None:
     assert wall < 8 * LIMIT_S  # only a backup: other work may share the machine
 
 
-@pytest.mark.parametrize("gold", ["7", r"x^2+\frac{1}{\sqrt{2}}", "(1,2)"])
-async def test_all_at_once_leave_good_workers(workers: Workers, gold: str) -> None:
+async def test_all_at_once_leave_good_workers(workers: Workers) -> None:
     MARK.unlink(missing_ok=True)
     alarm = signal.getsignal(signal.SIGALRM)
-    verdicts = await asyncio.gather(*(judged(workers, gold, rf"\boxed{{{text}}}") for text in HOSTILE.values()))
+    # Beside references of other kinds, in turn: each has met a number above.
+    golds = [r"x^2+\frac{1}{\sqrt{2}}", "(1,2)"]
+    pairs = [(golds[number % 2], text) for number, text in enumerate(HOSTILE.values())]
+    verdicts = await asyncio.gather(*(judged(workers, gold, rf"\boxed{{{text}}}") for gold, text in pairs))
     assert {verdict.outcome for verdict in verdicts} <= {"fail", "unsure"}
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 2 << 20  # KiB
     good = await asyncio.gather(*(judged(workers, "7", rf"\boxed{{{GOOD}}}") for _ in range(8)))
@@ -58,7 +60,7 @@ async def test_as_the_reference_they_pass_nothing_else(workers: Workers) -> None
 
 @pytest.mark.parametrize("where", ["main", "thread"])
 async def test_from_threads_and_the_main_thread(where: str) -> None:
-    names = list(HOSTILE)[::4]
+    names = list(HOSTILE)[0 if where == "main" else 4 :: 8]
     found: dict[str, str] = {}
 
     def work() -> None:

@@ -1,6 +1,7 @@
-"""The prompt that a model rates a question with, and the reading of its reply: one number of the scale, or nothing.
+"""The prompt that a model rates a question or an answer with, and the reading of its reply: one number of the scale,
+or nothing.
 
-The question is data of others: it stands between marks that it cannot close, as in a judge's prompt.
+What is rated is data of others: it stands between marks that it cannot close, as in a judge's prompt.
 """
 
 import json
@@ -16,7 +17,7 @@ from curate.prompts.prompt import compiled, filled, read, variables_of
 from curate.records import Choice, Question, Record
 from curate.verifiers.judging.prompt import seen
 
-VARIABLES = frozenset({"problem", "options", "starter_code", "solution", "domain", "tag"})
+VARIABLES = frozenset({"problem", "options", "starter_code", "solution", "answer", "domain", "tag"})
 _LONGEST = 20_000  # characters of a reply; a rating and its sentence are a few hundred
 _NAMES = "difficulty|rating|score|level"
 _NUMBER = r"(?P<value>-?\d{1,4}(?:\.\d{1,4})?)(?:\s*(?:/|out of)\s*(?P<of>\d{1,4}))?(?![\d/]|\.\d|\s*(?:-|–|to)\s*\d)"
@@ -50,17 +51,19 @@ class RatingPrompt(Record):
 
 
 @lru_cache(maxsize=32)
-def load(name: str) -> RatingPrompt:
-    """A prompt of `curate/prompts/difficulty`, or the user's where `name` ends in `.yaml`. Raises RecipeError."""
-    return read("difficulty", name, _rating_prompt)
+def load(name: str, use: str = "difficulty") -> RatingPrompt:
+    """A prompt of `curate/prompts/<use>`, or the user's where `name` ends in `.yaml`. Raises RecipeError."""
+    return read(use, name, _rating_prompt)
 
 
 def _rating_prompt(found: Any, name: str) -> RatingPrompt:
     return RatingPrompt.model_validate({"name": name, **found} if isinstance(found, dict) else found)
 
 
-def render(prompt: RatingPrompt, question: Question, *, solution: bool) -> tuple[str, str]:
-    """The system and the user message about a question; the same question always gives the same text."""
+def render(
+    prompt: RatingPrompt, question: Question, *, solution: bool = False, answer: str | None = None
+) -> tuple[str, str]:
+    """The system and the user message about a question, or an answer to it; equal ones always give the same text."""
     options = question.truth.options if isinstance(question.truth, Choice) else ()
     values: dict[str, Any] = {
         "problem": seen(question.problem),
@@ -69,6 +72,8 @@ def render(prompt: RatingPrompt, question: Question, *, solution: bool) -> tuple
         "solution": seen(question.gold) if solution and question.gold else None,
         "domain": question.domain,
     }
+    if answer is not None:
+        values["answer"] = seen(answer)
     values["tag"] = "data-" + digest("tag", json.dumps(values, sort_keys=True))[:12]
     where = f"question {question.id}"
     return filled(compiled(prompt.system), values, where=where).strip(), filled(
@@ -98,8 +103,8 @@ def _value(match: "re.Match[str]", prompt: RatingPrompt) -> float | None:
     return value if on_scale else None
 
 
-def made_up(prompt: RatingPrompt, question: Question) -> str:
-    """What a rehearsal's model replies: a rating that follows from the question's id."""
+def made_up(prompt: RatingPrompt, *of: str) -> str:
+    """What a rehearsal's model replies: a rating that follows from ids."""
     steps = prompt.high - prompt.low + 1
-    rating = prompt.low + int(digest("rating", question.id)[:8], 16) % steps
-    return json.dumps({"why": "made up", "difficulty": rating})
+    rating = prompt.low + int(digest("rating", *of)[:8], 16) % steps
+    return json.dumps({"why": "made up", "rating": rating})

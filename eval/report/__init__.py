@@ -1,0 +1,1 @@
+"""The report of an evaluation: one page without a network, and the same in Markdown."""

@@ -1,0 +1,1 @@
+"""`veristill train`: one file a verb."""
