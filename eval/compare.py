@@ -26,16 +26,16 @@ class Compared(NamedTuple):
         """Whether the data show that the models differ, with all comparisons taken into account."""
         return self.difference.shown and self.p < LEVEL
 
-    def words(self) -> str:
-        """What the data say, in a sentence."""
+    def words(self, a: str = "A", b: str = "B") -> str:
+        """What the data say, in a sentence; `a` and `b` are what the two models are called in it."""
         gap = self.difference
         points = f"{abs(100 * gap.mean):.1f} points"
         bounds = f"95 % interval {100 * gap.low:+.1f} to {100 * gap.high:+.1f}, p = {self.p:.2g}"
         if self.shown:
-            return f"B is {'better' if gap.mean > 0 else 'worse'} by {points} ({bounds})"
+            return f"{b} is {'better' if gap.mean > 0 else 'worse'} by {points} ({bounds})"
         least = f"{100 * gap.smallest:.1f} points" if gap.smallest == gap.smallest else "nothing"
         return (
-            f"not shown: B minus A is {100 * gap.mean:+.1f} points ({bounds}); "
+            f"not shown: {b} minus {a} is {100 * gap.mean:+.1f} points ({bounds}); "
             f"{gap.questions} questions like these would show {least} and more"
         )
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 RESAMPLES = 10_000
 _CHUNK = 1 << 22  # drawn numbers in memory at a time
-_Z95, _Z80 = 1.959963984540054, 0.8416212335729143  # quantiles of the normal distribution at 97.5 % and 80 %
+Z95, _Z80 = 1.959963984540054, 0.8416212335729143  # quantiles of the normal distribution at 97.5 % and 80 %
 _EXACT = 16  # questions that differ, up to which every sign is tried
 LEVEL = 0.05
 
@@ -83,7 +83,8 @@ def paired(a: Scores, b: Scores, seed: int = 0) -> Difference:
     """B minus A on the questions that both have. Raises ValueError where there is none.
 
     The standard error is that of the questions' differences, the interval a bootstrap over them, p that of a test which
-    flips the signs of the differences (all of them for up to 16 questions that differ, else 10,000 times).
+    flips the signs of the differences (all of them for up to 16 questions that differ, else 10,000 times). Where no
+    question was seen to go another way, the share that may all the same (Wilson's bound of 0 of n) is taken into account: it widens the interval, and bounds what the set could show.
     """
     both = sorted(a.keys() & b.keys())
     if not both:
@@ -91,26 +92,37 @@ def paired(a: Scores, b: Scores, seed: int = 0) -> Difference:
     gaps = _means({one: b[one] for one in both}) - _means({one: a[one] for one in both})
     n, mean = len(gaps), float(gaps.mean())
     se = float(gaps.std(ddof=1) / math.sqrt(n)) if n > 1 else math.nan
+    unseen = _wilson(0.0, n)[1]
     if n > 1 and gaps.std() > 0:
         low, high = (float(one) for one in np.quantile(_resampled_means(gaps, seed), (0.025, 0.975)))
-    else:  # one question, or all alike: nothing says how others would differ
-        low, high = (mean, mean) if n > 1 else (-1.0, 1.0)
-    return Difference(mean, se, low, high, _flipped(gaps, seed), smallest_difference(se), n, True)
+    elif n > 1:
+        low, high = mean - unseen * (1 + mean), mean + unseen * (1 - mean)
+    else:  # one question: nothing says how others would differ
+        low, high = -1.0, 1.0
+    smallest = smallest_difference(max(se, unseen / Z95)) if n > 1 else math.nan
+    return Difference(mean, se, low, high, _flipped(gaps, seed), smallest, n, True)
 
 
 def unpaired(a: Scores, b: Scores, seed: int = 0) -> Difference:
-    """B minus A where the two answered different questions (normal approximation). Raises ValueError for none."""
+    """B minus A where the two answered different questions. Raises ValueError where one has none.
+
+    The interval is put together from both models' (Newcombe 1998, method 10, by Zou and Donner 2008 for any two
+    intervals), p is that of a test which shuffles the questions between the two 10,000 times.
+    """
     one, two = estimate(a, seed), estimate(b, seed)
     gap = two.mean - one.mean
-    se = math.hypot(one.se, two.se)
-    p = math.erfc(abs(gap) / se / math.sqrt(2)) if se > 0 else float(gap == 0)
+    low = gap - math.hypot(two.mean - two.low, one.high - one.mean)
+    high = gap + math.hypot(two.high - two.mean, one.mean - one.low)
+    known = [0.0 if math.isnan(each.se) else each.se for each in (one, two)]
+    se = max(math.hypot(*known), (high - low) / 2 / Z95)
+    p = _shuffled(_means(a), _means(b), seed)
     n = min(one.questions, two.questions)
-    return Difference(gap, se, gap - _Z95 * se, gap + _Z95 * se, p, smallest_difference(se), n, False)
+    return Difference(gap, se, low, high, p, smallest_difference(se), n, False)
 
 
 def smallest_difference(se: float) -> float:
     """The difference that a test at the 5 % level sees in 80 of 100 repetitions: 2.80 standard errors of it."""
-    return (_Z95 + _Z80) * se
+    return (Z95 + _Z80) * se
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -164,9 +176,21 @@ def _flipped(gaps: NDArray[np.float64], seed: int) -> float:
     return (found + 1) / (RESAMPLES + 1)  # the data themselves are one of the sign patterns
 
 
+def _shuffled(a: NDArray[np.float64], b: NDArray[np.float64], seed: int) -> float:
+    """The two-sided p of a test that deals all questions to the two anew."""
+    both = np.concatenate([a, b])
+    total, seen = float(both.sum()), abs(float(b.mean() - a.mean())) - 1e-9
+    random = np.random.default_rng(seed)
+    found = 0
+    for _ in range(RESAMPLES):
+        part = float(random.permutation(both)[: len(b)].sum())
+        found += abs(part / len(b) - (total - part) / len(a)) >= seen
+    return (found + 1) / (RESAMPLES + 1)
+
+
 def _wilson(share: float, n: float) -> tuple[float, float]:
-    z2 = _Z95**2
+    z2 = Z95**2
     middle = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = _Z95 / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
+    half = Z95 / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
     # Floating point must not leave out the share itself where it is 0 or 1.
     return min(max(0.0, middle - half), share), max(min(1.0, middle + half), share)

@@ -1,5 +1,6 @@
 """The sections of a report that need no texts: scores, comparisons, published scores, charts, likeness, topics."""
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -29,7 +30,13 @@ def sections(found: Gathered) -> list[Section]:
         _comparison(found),
         _in_use(found),
         Section("samples-of-k", "Several samples of a question", tables=(_by_k(found),)),
-        Section("tokens", "Tokens", (_BUDGET,), charts=(*within_tokens(found), *lengths(found), *truncation(found))),
+        Section(
+            "tokens",
+            "Tokens",
+            (_BUDGET,),
+            (_tokens(found),),
+            (*within_tokens(found), *lengths(found), *truncation(found)),
+        ),
         _published(found),
         _likeness(found),
         Section("topics", "Failures by topic", (_TOPICS,), (_topics(found),)),
@@ -44,7 +51,7 @@ _READING = (
     "the same kind the score would lie in it. Run to run is the standard deviation between whole runs, the sampler's "
     "noise alone."
 )
-_BUDGET = "Accuracy within a budget: every answer with more output tokens counts as wrong."
+_BUDGET = "Lengths in output tokens. Accuracy within a budget: every answer with more output tokens counts as wrong."
 _TOPICS = (
     "The worst first. Topics are what a benchmark says of its questions: more training questions of these topics may "
     "help, never the benchmark's own."
@@ -97,11 +104,11 @@ def _comparison(found: Gathered) -> Section:
                     cell(float(f"{one.p:.2g}")),
                     cell(one.shown),
                     percent(gap.smallest),
-                    cell(one.words()),
+                    cell(one.words(found.models[0].name, other)),
                 )
             )
     words = (
-        f"B is the model of the line, A is {found.models[0].name}. Differences are over the questions that both "
+        f"The model of the line minus {found.models[0].name}. Differences are over the questions that both "
         "answered; p takes into account how many comparisons this page makes (Holm). Smallest: the difference that so "
         "many questions show four times in five."
     )
@@ -145,6 +152,31 @@ def _by_k(found: Gathered) -> Table:
         if score["runs"] > 1
     ]
     return _table("By k", ("benchmark", "model", "measure", "k", "%", "95 %"), rows)
+
+
+def _tokens(found: Gathered) -> Table:
+    rows = []
+    for model, bench, score in found.pairs():
+        samples = model.of(bench)
+        every = [row for question in samples.rows for row in question] if samples is not None else []
+        told = {good: sorted(_lengths(every, right=good)) for good in (True, False)}
+        both = sorted([*told[True], *told[False]])
+        marks = [_quantile(both, share) for share in (0.1, 0.5, 0.9, 1.0)]
+        marks += [_quantile(told[good], 0.5) for good in (True, False)]
+        rows.append((cell(bench), cell(model.name), *map(cell, marks), percent(score["truncated"])))
+    head = ("benchmark", "model", "10 %", "median", "90 %", "longest", "median if right", "if not", "truncated %")
+    return _table("Tokens", head, rows)
+
+
+def _lengths(rows: Sequence[dict[str, Any]], *, right: bool) -> Iterator[int]:
+    for row in rows:
+        if row["output_tokens"] is not None and row["outcome"] != "error" and (row["outcome"] == "pass") == right:
+            yield int(row["output_tokens"])
+
+
+def _quantile(ordered: Sequence[int], share: float) -> int | None:
+    """The smallest length that at least this share of answers does not exceed."""
+    return ordered[max(math.ceil(share * len(ordered)) - 1, 0)] if ordered else None
 
 
 def _published(found: Gathered) -> Section:
@@ -241,15 +273,10 @@ def _graded(model: str, bench: str, row: dict[str, Any]) -> tuple[Cell, ...]:
         cell(row["run"]),
         cell(row["outcome"]),
         cell(row["reason"]),
-        cell("(private)" if private else _short(row["answer"])),
+        cell("(private)" if private else row["answer"]),
         cell("right" if row["evalchemy"] else "wrong"),
-        cell("(private)" if private else _short(row["evalchemy_answer"])),
+        cell("(private)" if private else row["evalchemy_answer"]),
     )
-
-
-def _short(answer: str | None) -> str:
-    told = " ".join((answer or "").split())
-    return told if len(told) <= 120 else told[:119] + "…"
 
 
 def _questions(found: Gathered) -> Section:

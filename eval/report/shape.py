@@ -3,6 +3,9 @@
 from typing import Any, NamedTuple
 
 
+_LONGEST = 200  # characters of a cell
+
+
 class Cell(NamedTuple):
     """What a cell of a table shows, and what the table is sorted by (the text where there is no number)."""
 
@@ -57,7 +60,7 @@ class Section(NamedTuple):
 
 
 def cell(value: Any) -> Cell:
-    """A cell of words or of a plain number; empty for None."""
+    """A cell of words (at most 200 characters) or of a plain number; empty for None."""
     if value is None:
         return Cell("")
     if isinstance(value, bool):
@@ -66,7 +69,8 @@ def cell(value: Any) -> Cell:
         return Cell(f"{value:,}", float(value))
     if isinstance(value, float):
         return Cell(f"{value:,.4g}", value)
-    return Cell(str(value))
+    words = " ".join(str(value).split())
+    return Cell(words if len(words) <= _LONGEST else words[: _LONGEST - 1] + "…")
 
 
 def percent(share: float | None, places: int = 1) -> Cell:

@@ -7,7 +7,7 @@ from typing import Any
 from eval.published import published
 from eval.report.gathered import Gathered, Model
 from eval.scores import right
-from eval.statistics import smallest_difference
+from eval.statistics import Z95, smallest_difference
 
 _CUT = 0.02  # share of answers that the cap cut, from which on it is said
 
@@ -48,7 +48,7 @@ def _of(model: Model, bench: str, score: Mapping[str, Any]) -> Iterator[str]:
         yield f"{who}: no sample has a verdict."
     elif ours["se"] is None:
         yield f"{who}: one question says nothing of others."
-    elif (least := smallest_difference(math.sqrt(2) * ours["se"])) >= 0.05:
+    elif (least := smallest_difference(math.sqrt(2) * (ours["high"] - ours["low"]) / 2 / Z95)) >= 0.05:
         yield (
             f"{who}: {_questions(ours['questions'])} tell it apart only from models that are {_points(least)} away "
             "(on other questions; on the same ones fewer points may do)."

@@ -74,7 +74,8 @@ def markdown(title: str, facts: Sequence[str], shown: Sequence[Section]) -> str:
 def _table(table: Table) -> list[str]:
     if not table.rows:
         return []
-    numbers = [all(row[at].key is not None or not row[at].text for row in table.rows) for at in range(len(table.head))]
+    columns = list(zip(*table.rows, strict=True))
+    numbers = [any(one.key is not None for one in column) for column in columns]
     lines = [_line(table.head), _line(["---:" if number else "---" for number in numbers], escape=False)]
     lines += [_line([cell.text for cell in row]) for row in table.rows]
     return [*lines, "", *([table.note, ""] if table.note else [])]

@@ -3,11 +3,11 @@
 import asyncio
 import base64
 import json
+import os
 import re
-import threading
+import signal
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from pydantic import ValidationError
 from curate.calls.embeddings import Embeddings
 from curate.clean.reworded import Reworded
 from curate.contamination.embed import Embed, vector_of
+from curate.contamination.items import Item
+from curate.contamination.match import Found
 from curate.engine.local import execute
 from curate.errors import InputError
 from curate.flow import Options
@@ -27,7 +29,6 @@ from curate.kinds import Unexamined
 from curate.plan import plan
 from curate.report import Report
 from curate.sources.gpqa import Gpqa
-from recipes.cli.main import command
 from recipes.schema import Recipe
 from tests.curate.calls.server import answer
 from tests.loopback import loopback
@@ -59,13 +60,17 @@ class Models:
         self.url = ""
         self.embedded: Counter[str] = Counter()
         self.requests = self.judged = self.tokens = 0
-        self.sick = False  # the judge
+        self.sick = self.holds = False  # the judge, the embedding model
         self.too_long = ""
 
     async def embed(self, request: web.Request) -> web.Response:
         body = await request.json()
         texts = [body["input"]] if isinstance(body["input"], str) else body["input"]
         self.requests += 1
+        if self.holds:
+            os.kill(os.getpid(), signal.SIGINT)
+        while self.holds:
+            await asyncio.sleep(0.01)
         if self.too_long in texts:
             return web.json_response({"error": {"message": "too long"}}, status=400)
         self.embedded.update(texts)
@@ -191,6 +196,25 @@ async def test_a_text_that_is_too_long_fails_alone(tmp_path: Path, models: Model
     assert "too long" in labels(tmp_path)[2]["evidence"]["message"]
 
 
+async def test_an_item_without_a_vector_is_asked_for_once(tmp_path: Path, models: Models) -> None:
+    models.too_long = ITEM
+    report = await run(tmp_path, stage(tmp_path, models, "embed"), *(f"{FAR} {n}" for n in range(9)))
+    assert (report.clean[0].unexamined, models.requests) == (9, 1)
+    assert labels(tmp_path)[8]["evidence"]["message"].startswith("bench.jsonl ferry: no vector: 400 too long")
+
+
+async def test_a_score_is_that_of_these_rows(tmp_path: Path, models: Models) -> None:
+    close = ITEM.replace("meet 340 metres from one bank", "pass each other 340 metres off the left bank")
+    some = [FAR.replace("Monday", f"day {number}") for number in range(40)]
+    others = [f"Two ferries leave the opposite banks of a river at {number}. Which is late?" for number in range(40)]
+    clean, found = stage(tmp_path, models, "judge", drop=[]), []
+    for root, filler in (("root", some), ("root", others), ("fresh", others)):
+        await run(tmp_path, clean, close, *filler, root=tmp_path / root)
+        row = pq.read_table(tmp_path / root / "runs/r/labels/0-reworded.parquet").to_pylist()[0]
+        found.append((row["evidence"], dict(row["scores"])))
+    assert found[1] == found[2] != found[0]
+
+
 async def test_private_questions_are_not_sent(tmp_path: Path, models: Models) -> None:
     against = {"against": [f"gpqa_diamond={Gpqa.tiny()}", str(tmp_path / "bench.jsonl")]}
     await run(tmp_path, stage(tmp_path, models, **against), REWORDED)
@@ -262,61 +286,11 @@ async def test_texts_go_together_and_share_what_is_billed(models: Models) -> Non
         assert np.allclose(vector_of(one), vector(text) / np.linalg.norm(vector(text)), atol=1e-6)
 
 
-@contextmanager
-def serving() -> Iterator[Models]:
-    """The same models on a loop of another thread: a verb runs in the main one."""
-    both, ready, loop = Models(), threading.Event(), asyncio.new_event_loop()
-    ended = asyncio.Event()
-
-    async def serve() -> None:
-        routes = (web.post("/v1/embeddings", both.embed), web.post("/v1/chat/completions", both.judge))
-        async with loopback(*routes) as both.url:
-            ready.set()
-            await ended.wait()
-
-    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
-    thread.start()
-    ready.wait()
-    try:
-        yield both
-    finally:
-        loop.call_soon_threadsafe(ended.set)
-        thread.join()
-        loop.close()
-
-
-def test_the_verb_asks_too_and_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with serving() as models:
-        _of_the_verb(tmp_path, models, monkeypatch, capsys)
-
-
-def _of_the_verb(
-    tmp_path: Path, models: Models, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    told = stage(tmp_path, models)
-    (tmp_path / "ask.yaml").write_text(json.dumps({name: told[name] for name in ("embed", "judge")}))
-    texts = [f"Solve: {ITEM}", REWORDED, LIKE, FAR]
-    (tmp_path / "q.jsonl").write_text("".join(json.dumps({"problem": text}) + "\n" for text in texts))
-    arguments = ["decontaminate", "q.jsonl", "--against", "bench.jsonl", "-o", "out.jsonl", "--json", "--reworded"]
-    models.sick = True
-    assert command([*arguments, "ask.yaml", "--max-cost", "1"]) == 4
-    assert "I am sick" in capsys.readouterr().err
-    models.sick = False
-    assert command([*arguments, "ask.yaml", "--max-cost", "1"]) == 0
-    summary = json.loads(capsys.readouterr().out)
-    rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
-    assert [(row["contaminated"], row["tier"]) for row in rows] == [
-        (True, "exact"), (True, "judge"), (False, "embedding"), (False, None),
-    ]  # fmt: skip
-    assert [json.loads(row["judge"] or "{}").get("verdict") for row in rows] == [None, "equal", "different", None]
-    assert summary["asked"]["replies_new"] == 3 and summary["asked"]["replies_reused"] == 4
-    assert set(models.embedded.values()) == {1} and texts[0] not in models.embedded
-    (tmp_path / "ask.yaml").write_text("judge: {kind: openai}\n")
-    assert command([*arguments, "ask.yaml"]) == 2
-    assert "judge.model" in capsys.readouterr().err
+def test_a_judge_is_not_quoted_where_a_row_is_private() -> None:
+    judged = {"verdict": "equal", "votes": ["equal"], "why": "both ask for the secret"}
+    one = Found(Item("b", "1", ITEM), "judge", 0.9, ((0, 3),), False, judged)
+    assert one.evidence(ITEM)["judge"] == judged
+    assert "secret" not in json.dumps(one.evidence(ITEM, private=True))
 
 
 def test_a_reply_without_a_vector_is_no_vector() -> None:
