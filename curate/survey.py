@@ -42,6 +42,7 @@ class Survey:
         self._asked = [array("Q") for _ in self.seen]
         self._counted: set[int] = set()
         self._shared: list[set[int]] = [set() for _ in self.seen]
+        self._problems, self._bytes = 0, 0  # questions, and what their problems have
 
     def take(self, part: pa.Table, *, fresh: bool) -> None:
         """Take some questions; `fresh` where the ledger holds no answer at all."""
@@ -50,6 +51,8 @@ class Survey:
             self.truths[question.domain, question.truth.type] += 1
             seen = question.untested()
             self.example = self.example or seen
+            self._problems += 1
+            self._bytes += len(question.problem.encode("utf-8", "replace"))
             self.asks[self._who(question)] += 1
             for number in self._who(question):
                 call = self.asking.teachers[number].call(seen, 0, self._resources)
@@ -89,19 +92,20 @@ class Survey:
             call = self.asking.teachers[number].call(question, sample, self._resources)
 
     def rewardable(self) -> Rewardable:
-        """The answers that there will be."""
+        """The answers that there will be, recorded ones among them: nobody is asked for these, and each is scored."""
         assert self.example is not None
         plans = self.projected()
         answers = sum((one.requests + Range.exactly(float(one.answered)) for one in plans), Range.exactly(0.0))
+        recorded = float(sum(seen.recorded for seen in self.seen))
+        most = recorded * self.asking.samples
+        rounds = self.asking.want is not None
+        answers += Range(low=recorded if rounds else most, expected=most, high=most)
         total = sum(one.requests.expected for one in plans)
         expected = sum(one.output_tokens.expected for one in plans) / total if total else 0.0
         means = [seen.output.mean() for seen in self.seen]
         measured = [mean.expected for mean in means if mean is not None]
         size = expected or (sum(measured) / len(measured) if measured else OUTPUT_TOKENS[1])
-        asked = sum(seen.questions for seen in self.seen)
-        return Rewardable(
-            self.example, answers, Range.exactly(size), sum(seen.text_bytes for seen in self.seen) / max(1, asked)
-        )
+        return Rewardable(self.example, answers, Range.exactly(size), self._bytes / self._problems)
 
     def projected(self) -> tuple[TeacherPlan, ...]:
         """What each teacher still takes."""

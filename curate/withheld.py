@@ -67,14 +67,17 @@ def shown_row(row: Mapping[str, Any], why: str, problem: str | None) -> dict[str
 
 
 def shown_drops(run: Run, drops: Iterable[Drop]) -> Iterator[Drop]:
-    """The drops, those of private sources without texts. Memory: 8 bytes a question of such a source."""
+    """The drops without texts of rows that are not shown. Memory: some bytes for each of these.
+
+    A stage that drops a row need not be the one that found what is not shown in it.
+    """
     private: set[int] | None = None
     for drop in drops:
         if not drop.evidence:
             yield drop
             continue
         if private is None:
-            private = private_seqs(run)
+            private = private_seqs(run) | {seq for _, seq in _found(run)}
         hide = drop.seq in private or holds_private(drop.evidence)
         yield drop.model_copy(update={"evidence": without_texts(drop.evidence)}) if hide else drop
 
@@ -91,13 +94,16 @@ def private_seqs(run: Run) -> set[int]:
 
 def private_ids(run: Run) -> frozenset[str]:
     """The ids of the questions of a run in which, or in whose answers, a question that is not shown was found."""
-    found: set[str] = set()
+    return frozenset(id_ for id_, _ in _found(run))
+
+
+def _found(run: Run) -> Iterator[tuple[str, int]]:
+    """These questions by id and place, some more than once."""
     for path in sorted(run.labels.glob("*-*.parquet")):
         name = "question_id" if path.name.startswith("select-") else "id"
         with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(columns=[name, "evidence"]):
+            for batch in file.iter_batches(columns=[name, "seq", "evidence"]):
                 told = pc.match_substring(batch.column("evidence"), f'"{PRIVATE}": true')
                 for row in batch.filter(told).to_pylist():
                     if holds_private(json.loads(row["evidence"])):
-                        found.add(row[name])
-    return frozenset(found)
+                        yield row[name], row["seq"]

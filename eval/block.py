@@ -20,6 +20,7 @@ from pydantic_core import CoreSchema, PydanticCustomError
 
 from curate.errors import InputError, RecipeError
 from curate.flow import BudgetBlock
+from curate.keys import deciding, digest
 from curate.kinds import Reward, Source, Teacher, Verifier
 from curate.paths import PromptName, RecipePath
 from curate.plug import Plug
@@ -32,6 +33,7 @@ from eval.results import slug
 
 # What the protocol says of every model alike: a model of its own mind would not be comparable.
 _PROTOCOL_S = ("temperature", "top_p", "seed", "max_tokens", "prompt")
+_READING = ("marks", "needs_reasoning")  # how an answer is read; no part of what is asked
 
 
 def _listed(value: object) -> object:
@@ -257,6 +259,17 @@ class Eval(_Block):
         twice = next((one for one in folders if folders.count(one) > 1), None)
         if twice is not None:
             raise ValueError(f"two models would share the folder {twice}: rename one")
+        asked: dict[str, str] = {}
+        for name, model in models.items():
+            if not isinstance(model, Api):
+                continue
+            one = {field: value for field, value in deciding(model).items() if field not in _READING}
+            other = asked.setdefault(digest(model.form, one), name)
+            if other != name:
+                raise ValueError(
+                    f"{other} and {name} would be given the same answers: these are kept by the model's name "
+                    f"({model.model}), whatever its address; write a `revision` of its own at each"
+                )
         return models
 
     @model_validator(mode="after")
@@ -274,6 +287,8 @@ class Eval(_Block):
             for name in (self.general.base, self.general.student):
                 if name not in self.models:
                     raise ValueError(f"general: there is no model '{name}' in `models`: {', '.join(self.models)}")
+            if self.general.base == self.general.student:
+                raise ValueError("general: base and student are the same model")
         if self.budget_forcing is not None:
             odd = next((name for name, model in self.models.items() if not isinstance(model, Api)), None)
             if odd is not None:

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from curate.errors import InputError
+from eval.graded import GRADINGS, graded, without_nan
 from eval.results import Samples
-from eval.scores import GRADINGS, graded, read_samples
+from eval.scores import read_samples
 from eval.statistics import LEVEL, Difference, Estimate, estimate, holm, paired, unpaired
 
 
@@ -44,9 +45,9 @@ class Compared(NamedTuple):
         return {
             "benchmark": self.benchmark,
             "grading": self.grading,
-            "a": _plain(self.a._asdict()),
-            "b": _plain(self.b._asdict()),
-            "difference": _plain(self.difference._asdict()),
+            "a": without_nan(self.a._asdict()),
+            "b": without_nan(self.b._asdict()),
+            "difference": without_nan(self.difference._asdict()),
             "p_adjusted": self.p,
             "left_out": self.left_out,
             "shown": self.shown,
@@ -92,7 +93,3 @@ def _compared(a: Samples, b: Samples) -> list[Compared]:
         left_out = len(ours.keys() ^ theirs.keys()) if shared else 0
         found.append(Compared(a.bench, grading, estimate(ours), estimate(theirs), difference, difference.p, left_out))
     return found
-
-
-def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: None if value != value else value for name, value in values.items()}  # JSON knows no nan

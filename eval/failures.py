@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from curate.run import replace_file
+from eval.graded import right, without_nan
 from eval.results import groups, read_results
-from eval.scores import read_samples, right
+from eval.scores import read_samples
 from eval.statistics import Estimate, estimate
 
 _NO_TOPIC = "(none)"
@@ -30,8 +31,7 @@ class Topic(NamedTuple):
 
     def told(self) -> dict[str, Any]:
         """The same as JSON-like values."""
-        accuracy = {name: None if value != value else value for name, value in self.accuracy._asdict().items()}
-        return {**self._asdict(), "accuracy": accuracy}
+        return {**self._asdict(), "accuracy": without_nan(self.accuracy._asdict())}
 
 
 def topics(folder: Path) -> list[Topic]:

@@ -81,11 +81,15 @@ class Pair(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """What a judge said of a pair, in both orders (None: nothing that could be read), and what that comes to."""
+    """What a judge said of a pair, in both orders (None: nothing that could be read), and what that comes to.
+
+    `missing`: an answer or a reply of the judge never came, which the next run asks for again.
+    """
 
     pair: Pair
     base_first: Better | None
     student_first: Better | None
+    missing: bool = False
 
     @property
     def won(self) -> Side:
@@ -124,28 +128,30 @@ def read_better(text: str) -> Better | None:
 
 
 async def judged(pairs: Sequence[Pair], judge: Teacher, prompt: str, resources: Resources) -> list[Judged]:
-    """Every pair in both orders. An answer that never came decides nothing: its pair is `undecided`.
+    """Every pair in both orders. An answer that never came decides nothing: its pair is `undecided` and `missing`.
 
     Raises Stopped where no more may be asked.
     """
     template = load(prompt)
 
-    async def said(pair: Pair, *, swapped: bool) -> Better | None:
+    async def said(pair: Pair, *, swapped: bool) -> tuple[Better | None, bool]:
         shown = [_shown(pair.base), _shown(pair.student)]
         first, second = shown[::-1] if swapped else shown
         ask = ask_of(template, pair.request, first, second)
         call = judge.ask(ask, 0, resources)
         if call is None:
-            return None
+            return None, True
         call = call.model_copy(update={"max_tokens": call.max_tokens or _MAX_TOKENS, "use": USE})
         reply = await resources.calls.ask(call)
         attempt = judge.parse(ask.question(), 0, call, reply)
-        return read_better(attempt.solution) if attempt.finish_reason == "stop" else None
+        word = read_better(attempt.solution) if attempt.finish_reason == "stop" else None
+        return word, attempt.finish_reason == "failed"
 
     async def both(pair: Pair) -> Judged:
         if "failed" in (pair.base.finish_reason, pair.student.finish_reason):
-            return Judged(pair, None, None)
-        return Judged(pair, *await asyncio.gather(said(pair, swapped=False), said(pair, swapped=True)))
+            return Judged(pair, None, None, True)
+        first, second = await asyncio.gather(said(pair, swapped=False), said(pair, swapped=True))
+        return Judged(pair, first[0], second[0], first[1] or second[1])
 
     return list(await asyncio.gather(*(both(pair) for pair in pairs)))
 
@@ -165,6 +171,7 @@ def summary(found: Sequence[Judged]) -> dict[str, Any]:
         "equal": won["equal"],
         "inconsistent": won["inconsistent"],
         "undecided": won["undecided"],
+        "missing": sum(one.missing for one in found),
         "student_share": share,
         "student_share_95": None if share is None else wilson(share, decided),
         "refusals": _rates(found, refuses),

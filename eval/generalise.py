@@ -2,8 +2,8 @@
 
 from typing import Any, NamedTuple
 
+from eval.graded import graded, without_nan
 from eval.results import Samples
-from eval.scores import graded
 from eval.statistics import Difference, Estimate, estimate, unpaired
 
 BANDS = ("far", "middle", "near")
@@ -41,8 +41,8 @@ class Generalised(NamedTuple):
         """The same as JSON-like values."""
         return {
             "benchmark": self.benchmark,
-            "bands": [{**one._asdict(), "accuracy": one.accuracy._asdict()} for one in self.bands],
-            "gap": self.gap._asdict() if self.gap is not None else None,
+            "bands": [{**one._asdict(), "accuracy": without_nan(one.accuracy._asdict())} for one in self.bands],
+            "gap": without_nan(self.gap._asdict()) if self.gap is not None else None,
             "unmeasured": self.unmeasured,
             "words": self.words(),
         }

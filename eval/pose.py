@@ -18,6 +18,7 @@ from curate.keys import digest
 from curate.kinds import Ask, Source, Teacher, Verifier
 from curate.plug import Plug
 from curate.records import Attempt, Drop, Question, Record
+from curate.run import Run
 from curate.teachers._api import Api
 from curate.verifiers.router import Router
 from eval.protocol import Decoding, Grading, evalchemy_order, prompt_of, seed_of
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from curate.resources import Resources
 
 BENCH, PLACE = "bench", "place"  # in the meta of a question: its benchmark, and its number in it from 0
+_SEEDLESS = ("responses",)  # forms of an API that refuses a request with a seed
 USE = "evaluate"  # what answers are for, as the ledger and the counters name it
 
 
@@ -37,6 +39,11 @@ class Setting(NamedTuple):
     sandbox: SandboxBlock = SandboxBlock()
     answers_from: tuple[Path, ...] = ()
     quiet: bool = False
+
+
+def payer(setting: Setting) -> Run:
+    """What all payments of an evaluation are put down to, whatever the model: its budget is one."""
+    return Run(setting.root, f"{setting.recipe}/eval")
 
 
 class Posing(Record):
@@ -139,7 +146,9 @@ class Student(Teacher):
         model = self.inner.model_copy(update={**posing.decoding.model_dump(), "seed": None})
         call = model.ask(Ask(messages[-1]["content"], system), sample, resources)
         seed = posing.seed_of(sample, question)
-        return call if seed is None else call.model_copy(update={"body": {**call.body, "seed": seed}})
+        if seed is None or call.form in _SEEDLESS:
+            return call
+        return call.model_copy(update={"body": {**call.body, "seed": seed}})
 
     def parse(self, question: Question, sample: int, call: Call, reply: Reply) -> Attempt:
         """The attempt that a reply holds."""

@@ -51,11 +51,26 @@ async def rows_of(
     groups: Iterable[pa.Table], work: Work, resources: Resources, grading: Grading
 ) -> AsyncIterator[dict[str, Any]]:
     """The rows of results of whole questions, run by run, in the order of the groups."""
+    for part, samples in _questions(groups, work, resources):
+        for row in await _rows(samples, part, work, resources, grading):
+            yield row
+
+
+def _questions(
+    groups: Iterable[pa.Table], work: Work, resources: Resources
+) -> Iterator[tuple[pa.Table, list[Sample]]]:
+    """All samples of each question together: equal answers are numbered over all of them, however many parts."""
+    held: list[Sample] = []
+    of: pa.Table = None
     for part, solved in decided_now(iter(groups), work, resources):
         for question, one in solved:
-            samples = list(_samples(question, one, work, resources))
-            for row in await _rows(samples, part, work, resources, grading):
-                yield row
+            if held and held[0].question.seq != question.seq:
+                yield of, held
+                held = []
+            held += _samples(question, one, work, resources)
+            of = part
+    if held:
+        yield of, held
 
 
 def _samples(question: Question, solved: Solved, work: Work, resources: Resources) -> Iterator[Sample]:

@@ -4,6 +4,7 @@ It goes on where it was stopped: what has an answer or a verdict in the ledger c
 """
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -14,7 +15,7 @@ import yaml
 
 from curate.calls.client import Calls
 from curate.engine.local import Local
-from curate.errors import Failed
+from curate.errors import Failed, InputError
 from curate.flow import Annotate, Flow
 from curate.ingest import Ingested, ingest
 from curate.interrupts import plain_interrupts
@@ -30,11 +31,12 @@ from curate.solve import Solved, Work
 from eval.block import Bench, Eval
 from eval.contamination import Nearest, similarities
 from eval.forcing import Forced, Variant, variants
-from eval.pose import USE, Graders, Posed, Posing, Setting, Student
+from eval.pose import BENCH, USE, Graders, Posed, Posing, Setting, Student, payer
 from eval.protocol import Preset, benchmark, prompt_of
 from eval.results import PROTOCOL, ResultWriter, slug
 from eval.rows import Grading, rows_of
 from eval.use import Used, in_use
+from eval.weights import told_apart
 
 _QUESTIONS = ".questions"  # of all models of a recipe: read once
 
@@ -101,11 +103,14 @@ async def _evaluate(block: Eval, setting: Setting, options: Options) -> Done:
     give_back_freed_memory()
     with usable(setting.root):
         progress = Progress(quiet=setting.quiet)
+        wanted = {name: block.models[name] for name in options.models or block.models}
+        block = block.model_copy(update={"models": {**block.models, **await told_apart(wanted, progress)}})
         posings = posings_of(block)
         sources = tuple(_posed(one, posings[one.label], options.limit) for one in block.benchmarks)
         table = Run(setting.root, f"{setting.recipe}/eval/{_QUESTIONS}")
         table.folder.mkdir(parents=True, exist_ok=True)
         ingested = await asyncio.to_thread(ingest, table, sources, None, progress)
+        _need_questions(posings, table)
         near = await asyncio.to_thread(similarities, block.contamination, QuestionTable(table.questions), progress)
         done = []
         for name in options.models or tuple(block.models):
@@ -115,6 +120,22 @@ async def _evaluate(block: Eval, setting: Setting, options: Options) -> Done:
         if options.models:
             return Done(tuple(done))
         return Done(tuple(done), await in_use(block, setting, options.limit, options.max_cost_usd, progress))
+
+
+def _need_questions(posings: Mapping[str, Posing], table: Run) -> None:
+    """Raise InputError where a benchmark has no question: its scores would be missing without a word."""
+    found = {
+        json.loads(meta)[BENCH]
+        for group in QuestionTable(table.questions).groups(["meta"])
+        for meta in group.column("meta").to_pylist()
+    }
+    for label in posings:
+        if label not in found:
+            raise InputError(
+                f"{label} has no question: every row of it was left out, or there was none",
+                where=str(table.questions / "drops.parquet"),
+                next="look at its file and its columns",
+            )
 
 
 def posings_of(block: Eval) -> dict[str, Posing]:
@@ -186,9 +207,9 @@ class _One:
         flow = self._flow(student, sources)
         work = flow.work()
         work = work._replace(asking=work.asking._replace(use=USE))
-        run.write(PROTOCOL, self._lock(label, inner, variant, work, ingested))
+        lock = self._lock(label, inner, variant, work, ingested)
         async with open_resources(
-            run,
+            payer(self._setting),
             flow,
             needs=work.needs(ingested.kinds),
             caps=self._block.budget.caps(self._options.max_cost_usd),
@@ -202,7 +223,9 @@ class _One:
             await self._ask(label, questions, work, resources)
             if resources.calls.own_servers is not None:
                 await resources.calls.own_servers.end()
-            return await self._write(label, run.folder, questions, (work, resources, ingested), near)
+            done = await self._write(label, run.folder, questions, (work, resources, ingested), near)
+            run.write(PROTOCOL, lock)  # not before: old results would lie under what was never asked for them
+            return done
 
     def _flow(self, student: Student, sources: Sequence[Posed]) -> Flow:
         own = {label: list(one.verify) for label, one in self._posings.items() if one.verify is not None}

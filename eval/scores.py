@@ -11,33 +11,14 @@ from typing import Any
 
 from curate.run import replace_file
 from eval import metrics
+from eval.generalise import generalised
+from eval.graded import GRADINGS, graded
 from eval.results import SCORES, Samples, by_question, read_results
 from eval.statistics import Estimate, estimate
 
 Rows = Sequence[Mapping[str, Any]]
-Scores = dict[str, list[float]]
-GRADINGS = ("ours", "evalchemy")
 _KS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 _CURVE = tuple(2**power for power in range(8, 18))  # token budgets: 256 to 131,072
-
-
-def right(row: Mapping[str, Any], grading: str = "ours") -> float | None:
-    """1.0 for a right sample, 0.0 for another; None where this grading has nothing to say of it."""
-    if row["outcome"] == "error":
-        return None
-    if grading == "ours":
-        return float(row["outcome"] == "pass")
-    return None if row["evalchemy"] is None else float(row["evalchemy"])
-
-
-def graded(samples: Samples, grading: str = "ours") -> Scores:
-    """The scores of each question's samples that this grading has; a question without one is left out."""
-    found = {}
-    for question, rows in zip(samples.question_ids, samples.rows, strict=True):
-        scores = [score for row in rows if (score := right(row, grading)) is not None]
-        if scores:
-            found[question] = scores
-    return found
 
 
 def scores_of(samples: Samples) -> dict[str, Any]:
@@ -61,6 +42,8 @@ def scores_of(samples: Samples) -> dict[str, Any]:
         told[grading] = _estimate(estimate(scores)) if scores else None
     told.update(_by_k(samples))
     told["within_tokens"] = _curve(samples)
+    if (near := generalised(samples)) is not None:
+        told["likeness"] = near.told()
     return told
 
 
@@ -74,17 +57,23 @@ def _by_k(samples: Samples) -> dict[str, Any]:
     ks = [k for k in _KS if k <= least]
     if least and least not in ks:
         ks.append(least)
-    voted = [question for question in questions if any(row["answer_class"] is not None for row in question)]
+    # Answers that could not be compared because of trouble of ours say nothing of a majority.
+    voted = [question for question in questions if not any(_unclassed(row) for row in question)]
+    voted = voted if any(row["answer_class"] is not None for question in voted for row in question) else []
     liked = any(row["score"] is not None for question in questions for row in question)
-    told = {"pass_at": _at(questions, ks, _pass), "majority_at": _at(questions, ks, _majority) if voted else {}}
+    told = {"pass_at": _at(questions, ks, _pass), "majority_at": _at(voted, ks, _majority) if voted else {}}
     if liked:
         told["best_of"] = _at(questions, ks, _best)
-        told["weighted_majority_at"] = _at(questions, ks, _weighted) if voted else {}
+        told["weighted_majority_at"] = _at(voted, ks, _weighted) if voted else {}
     return told
 
 
 def _judged(question: Rows) -> Rows:
     return [row for row in question if row["outcome"] != "error"]
+
+
+def _unclassed(row: Mapping[str, Any]) -> bool:
+    return row["answer"] is not None and row["answer_class"] is None
 
 
 def _at(questions: Sequence[Rows], ks: Sequence[int], measure: Callable[[Rows, int], float]) -> dict[str, Any]:
@@ -134,7 +123,7 @@ def _curve(samples: Samples) -> dict[str, float]:
 
 
 def _estimate(one: Estimate) -> dict[str, Any]:
-    return {**one._asdict(), "se": _number(one.se)}
+    return without_nan(one._asdict())
 
 
 def _number(value: float) -> float | None:

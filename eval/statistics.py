@@ -83,8 +83,8 @@ def paired(a: Scores, b: Scores, seed: int = 0) -> Difference:
     """B minus A on the questions that both have. Raises ValueError where there is none.
 
     The standard error is that of the questions' differences, the interval a bootstrap over them, p that of a test which
-    flips the signs of the differences (all of them for up to 16 questions that differ, else 10,000 times). Where no
-    question was seen to go another way, the share that may all the same (Wilson's bound of 0 of n) is taken into account: it widens the interval, and bounds what the set could show.
+    flips the signs of the differences (all of them for up to 16 questions that differ, else 10,000 times). Wilson's
+    bound of 0 of n questions that went another way widens an interval of no width, and bounds what the set could show.
     """
     both = sorted(a.keys() & b.keys())
     if not both:

@@ -24,7 +24,7 @@ from curate.solve import Decided, Solved, Work
 from curate.sources._published import PRIVATE
 from eval.block import Eval, General
 from eval.general import Judged, Pair, judged, summary
-from eval.pose import USE, Graders, Posed, Posing, Setting, Student
+from eval.pose import USE, Graders, Posed, Posing, Setting, Student, payer
 
 _LABEL = "general"
 _PAIRS = 256  # in hand at a time
@@ -34,13 +34,13 @@ class Used(NamedTuple):
     """What the comparison came to; `told` is general.json."""
 
     told: dict[str, Any]
-    undecided: int
+    missing: int
 
     def raise_for_errors(self) -> None:
-        """Raise Failed where the judge could not be heard on some prompts."""
-        if self.undecided:
+        """Raise Failed where an answer or a reply of the judge never came."""
+        if self.missing:
             raise Failed(
-                f"{self.undecided:,} prompts have no comparison: an answer or a reply of the judge is missing",
+                f"{self.missing:,} prompts have no comparison: an answer or a reply of the judge is missing",
                 next="the same command asks for what is missing, and nothing else",
             )
 
@@ -61,10 +61,10 @@ async def in_use(
     caps = block.budget.caps(max_cost_usd)
     for name, one in students.items():  # one after the other: each may start a server of its own
         flow = _flow(block, setting, source, (one,))
-        async with open_resources(run, flow, caps=caps, say=progress.say) as resources:
+        async with open_resources(payer(setting), flow, caps=caps, say=progress.say) as resources:
             await _ask(name, table, _work(flow), resources, progress)
     flow = _flow(block, setting, source, (students[wanted.base], students[wanted.student]))
-    async with open_resources(run, flow, caps=caps, say=progress.say) as resources:
+    async with open_resources(payer(setting), flow, caps=caps, say=progress.say) as resources:
         found = await _judge(wanted, table, (_work(flow), resources), progress)
     return _written(wanted, found, setting)
 
@@ -149,7 +149,7 @@ def _written(wanted: General, found: list[tuple[Question, Judged]], setting: Set
     lines = "".join(json.dumps(_line(*one), ensure_ascii=False) + "\n" for one in found)
     replace_file(folder / "general.jsonl", lines.encode("utf-8", "replace"))
     replace_file(folder / "general.json", (json.dumps(told, indent=1, ensure_ascii=False) + "\n").encode())
-    return Used(told, int(told["undecided"]))
+    return Used(told, int(told["missing"]))
 
 
 def _line(question: Question, one: Judged) -> dict[str, Any]:

@@ -3,11 +3,20 @@
 It says what is wanted and derives the batch arithmetic, exactly; files, launchers and memory are for other modules.
 """
 
+import re
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    field_validator,
+    model_validator,
+)
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -40,7 +49,7 @@ Place = Annotated[str, Field(min_length=1), AfterValidator(_place)]
 
 
 class _Block(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Method(_Block):
@@ -177,6 +186,17 @@ class Train(_Block):
     seed: int = Field(42, ge=0, description="Seed of the order of rows and of the training.")
     env: dict[str, str] = Field(default_factory=dict, description="Environment of every process; no secrets.")
     extra: dict[str, Any] = Field(default_factory=dict, description="Further keys of LLaMA-Factory, passed through.")
+
+    @field_validator("env", "extra")
+    @classmethod
+    def _named(cls, said: dict[str, Any]) -> dict[str, Any]:
+        # They become lines of files and variables of processes: a name is a name, and nothing that follows one.
+        for name, value in said.items():
+            if not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
+                raise ValueError(f"{name!r} is no name: expected letters, digits and underscores")
+            if isinstance(value, str) and "\0" in value:
+                raise ValueError(f"the value of {name} holds a zero byte")
+        return said
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

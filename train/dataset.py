@@ -61,7 +61,7 @@ def find(folder: Path) -> Data:
     Looked for in this order: the default config that README.md declares, `default/`, `data/`, the folder itself.
     Raises InputError where there are no rows to train on, or none that LLaMA-Factory would understand.
     """
-    files = tuple(sorted(_shards(folder)))
+    files = tuple(sorted(set(_shards(folder))))  # patterns may name a file twice
     if not files:
         raise InputError(
             "there is no .parquet or .jsonl file of a training split",

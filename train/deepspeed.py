@@ -25,6 +25,8 @@ def _ds(block: "Train") -> dict[str, Any]:
     fp16: dict[str, Any] = {"enabled": block.precision == "fp16"}
     if block.precision == "fp16":
         fp16 |= {"loss_scale": 0, "loss_scale_window": 1000, "initial_scale_power": 16, "hysteresis": 2}
+    # Else only the first node has what all ranks need to go on.
+    own = {} if block.launcher.shared() else {"checkpoint": {"use_node_local_storage": True}}
     return {
         "train_batch_size": block.micro_batch * accumulate * block.world,
         "train_micro_batch_size_per_gpu": block.micro_batch,
@@ -33,6 +35,7 @@ def _ds(block: "Train") -> dict[str, Any]:
         "zero_allow_untested_optimizer": True,
         "bf16": {"enabled": block.precision == "bf16"},
         "fp16": fp16,
+        **own,
         "zero_optimization": _zero3(block) if block.shard == "zero3" else _zero2(block),
     }
 

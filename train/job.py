@@ -55,6 +55,7 @@ class Job(BaseModel):
     hang_s: Annotated[float, Gt(0)] = Field(1800.0, description="No step for so long: the attempt is ended, s")
     first_step_s: Annotated[float, Gt(0)] = Field(3600.0, description="Patience before an attempt's first step, s")
     grace_s: Annotated[float, Gt(0)] = Field(60.0, description="From a polite stop to a kill, s")
+    learns: str | None = Field(None, description="What of: a digest of rows and student. None: not looked at yet")
     expect: Expected = Expected()
 
     @field_validator("folder", "python")

@@ -43,7 +43,7 @@ def ready(run: Run, say: Say) -> Rendered:
     _render(run, inputs, None)
     found, name = _tokens(run, inputs, say)
     Report(findings=tuple(found)).raise_bad()
-    return _render(run, inputs, name)
+    return _render(run, _looked_at(run, inputs), name)
 
 
 def preflight(run: Run, say: Say, *, resuming: bool = False, ask_nodes: bool = True) -> Report:
@@ -131,7 +131,9 @@ class Findings:
         self.made += found
         if name is not None:
             self.tokenized = name
-            self.rendered = _render(self.run, inputs, name)
+            self.rendered = _render(self.run, _looked_at(self.run, inputs), name)
+            again = checks.earlier(self.rendered.job, self.run.here, resuming=True)
+            self.made += [one for one in again if one.level == "bad" and one not in self.made]
 
 
 def _render(run: Run, inputs: Inputs, tokenized: str | None) -> Rendered:
@@ -151,6 +153,12 @@ def _tokens(run: Run, inputs: Inputs, say: Say, into: Findings | None = None) ->
         into.example = ((facts.get("sample") or {}).get("shown") or {}).get("text")
     there = (run.here / tokens.FOLDER / name / "facts.json").is_file()
     return found, f"{tokens.FOLDER}/{name}" if there else None
+
+
+def _looked_at(run: Run, inputs: Inputs) -> Inputs:
+    if inputs.data is None or inputs.student is None:
+        return inputs
+    return inputs._replace(learns=tokens.learns(run.block, inputs.data, inputs.student))
 
 
 def _needed(inputs: Inputs, made: Rendered, here: Path) -> list[str]:

@@ -22,7 +22,11 @@ from train.llamafactory import Sources, sft_text
 if TYPE_CHECKING:
     from train.block import Train
 
-_SECRET = re.compile(r"(TOKEN|SECRET|PASSWORD|API_?KEY|CREDENTIAL)", re.IGNORECASE)
+# At the end of a name: TOKENIZERS_PARALLELISM, add_tokens and ignore_pad_token_for_loss are none.
+_SECRET = re.compile(
+    r"(?:TOKEN|SECRET|PASSWORD|PASSWD|(?:API|ACCESS|PRIVATE|SECRET)_?KEY|CREDENTIALS?)$", re.IGNORECASE
+)
+_KEY = re.compile(r"\b(?:hf|sk|gsk|xai|ghp)[-_][A-Za-z0-9_-]{16,}|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|://[^/\s:@]*:[^/\s@]+@")
 _FIRST_PORT, _PORTS = 29500, 2000
 
 
@@ -31,6 +35,7 @@ class Inputs(NamedTuple):
 
     student: Path | None = None
     data: rows.Data | None = None
+    learns: str | None = None  # a digest of both and of how rows are read, where they were looked at
 
 
 class Rendered(NamedTuple):
@@ -50,7 +55,7 @@ def rendered(
     """
     inputs = inputs or Inputs()
     _refuse(block)
-    job = _job(block, name, here, python)
+    job = _job(block, name, here, python).model_copy(update={"learns": inputs.learns})
     label = rows.slug(name)
     info = inputs.data.info(label, here / "data") if inputs.data else rows.hub_info(label, block.dataset or label)
     if block.system is not None:  # the recipe's prompt replaces the column's
@@ -120,13 +125,36 @@ def _refuse(block: "Train") -> None:
             where="train.checkpoints.resumable",
             next="say resumable: true, or retries: {attempts: 1}",
         )
-    for key in block.env:
-        if _SECRET.search(key):
-            raise RecipeError(
-                f"{key} looks like a secret, and job.json is readable by everyone who reads the folder",
-                where=f"train.env.{key}",
-                next="set it in the environment of the nodes instead",
-            )
+    _refuse_saves(block)
+    for group, said in (("env", block.env), ("extra", block.extra)):
+        for key, value in said.items():
+            if secret(key, value):
+                raise RecipeError(
+                    f"{key} looks like a secret, and the run's files are readable by everyone who reads the folder",
+                    where=f"train.{group}.{key}",
+                    next="set it in the environment of the nodes instead",
+                )
+
+
+def _refuse_saves(block: "Train") -> None:
+    """Raise RecipeError for checkpoints from which nothing could go on."""
+    if block.checkpoints.resumable and block.checkpoints.keep == 1 and block.world > 1:
+        raise RecipeError(
+            "with keep: 1 the last checkpoint is deleted before every rank has saved the next: a kill then loses both",
+            where="train.checkpoints.keep",
+            next="say 2 or more",
+        )
+    if block.shard == "fsdp" and block.cluster.nodes > 1 and not block.launcher.shared():
+        raise RecipeError(
+            "FSDP saves parts that only one node can put together, and these nodes share no folder",
+            where="train.shard",
+            next="say shard: zero3, or give the nodes a folder that they share",
+        )
+
+
+def secret(key: str, value: object) -> bool:
+    """Whether a setting looks like a key or password by its name, its form, or a URL that carries one."""
+    return isinstance(value, str) and value != "" and bool(_SECRET.search(key) or _KEY.search(value))
 
 
 def _job(block: "Train", name: str, here: Path, python: str) -> Job:

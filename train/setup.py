@@ -10,10 +10,12 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -250,6 +252,7 @@ class _Making:
             log.write(f"$ {' '.join(command)}\n")
             process = subprocess.Popen(
                 command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True,
+                start_new_session=True,
                 env={**quiet(), "PATH": path, **more}, errors="replace", cwd=tempfile.gettempdir(),
             )  # fmt: skip
             assert process.stdout is not None
@@ -258,9 +261,9 @@ class _Making:
                     log.write(line)
                     last = [*last[-20:], line.strip()] if line.strip() else last
                     yield line
-            finally:
-                process.terminate()
                 code = process.wait()
+            finally:
+                _end(process)
         errors = [line for line in last if line.upper().startswith("ERROR")]
         self._failed = None if code == 0 else (errors or last or [f"exit code {code}"])[-1]
 
@@ -306,6 +309,14 @@ def _version(python: str) -> tuple[int, int]:
         raise InputError(f"this Python does not start: {error}", where=python) from None
     major, minor = done.stdout.split()
     return int(major), int(minor)
+
+
+def _end(process: "subprocess.Popen[str]") -> None:
+    """End a program that is interrupted with all that it started: pip starts compilers."""
+    if process.poll() is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        process.wait()
 
 
 def _works(*command: str | Path) -> bool:

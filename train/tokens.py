@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from curate.errors import Failed, Prerequisite
 from curate.keys import digest
+from curate.run import locked
 from curate.sources.files import fingerprint
 from train.dataset import Data
 from train.environment import Examined, quiet
+from train.inside import process
 
 if TYPE_CHECKING:
     from train.block import Train
@@ -46,20 +48,40 @@ def key(block: "Train", data: Data, student: Path, seen: Examined) -> str:
     return digest(said, versions, rows, [file.name for file in files], fingerprint(files))[:16]
 
 
+def learns(block: "Train", data: Data, student: Path) -> str:
+    """A digest of what a run learns from: its rows, how they are read, and the student that learns.
+
+    A checkpoint is gone on from where this is the same; batch, optimizer, machines and versions may change on the way.
+    """
+    files = [student / name for name in ("config.json", *_TOKENIZER) if (student / name).is_file()]
+    read = [block.template, block.system, block.cutoff, block.packing, block.on_cut]
+    rows = [fingerprint(data.files), data.columns._asdict()]
+    return digest(read, rows, fingerprint(files), block.method.model_dump(mode="json"))[:16]
+
+
 def tokenised(block: "Train", here: Path, python: Path, name: str, say: Callable[[str], None]) -> dict[str, Any]:
     """What LLaMA-Factory makes of the rows of the run rendered in `here`: the facts of train/inside/tokenise.py.
 
-    Where all is well the tokens lie in `here`/tokenized/`name` afterwards; a second call only reads. Raises Failed
-    where LLaMA-Factory breaks, Prerequisite where the interpreter does not start.
+    Where all is well the tokens lie in `here`/tokenized/`name` afterwards; a second call only reads, and where both are
+    made at once it waits for the first. Raises Failed where LLaMA-Factory breaks, Prerequisite where the interpreter
+    does not start.
     """
     to = here / FOLDER / name
-    if (to / "facts.json").is_file():
-        found: dict[str, Any] = json.loads((to / "facts.json").read_text("utf-8"))
-        return found
-    say("tokenising the rows once, with LLaMA-Factory")
     (here / FOLDER).mkdir(parents=True, exist_ok=True)
     (here / "logs").mkdir(exist_ok=True)
-    out, cache = here / FOLDER / f".{name}.json", here / FOLDER / f".cache-{os.getpid()}"
+    handle = locked(here / FOLDER / ".lock", "its rows are being tokenised", wait=True)
+    try:
+        if (to / "facts.json").is_file():
+            found: dict[str, Any] = json.loads((to / "facts.json").read_text("utf-8"))
+            return found
+        say("tokenising the rows once, with LLaMA-Factory")
+        return _made(block, here, python, to)
+    finally:
+        os.close(handle)
+
+
+def _made(block: "Train", here: Path, python: Path, to: Path) -> dict[str, Any]:
+    out, cache = here / FOLDER / f".{to.name}.json", here / FOLDER / f".cache-{os.getpid()}"
     # A fixed number where rows are packed: packs are made within a worker's share.
     workers = 16 if block.packing != "none" and not block.on_cpu else min(16, os.cpu_count() or 1)
     command = [str(python), "-I", str(here / "code" / "tokenise.py"), "--job", str(here / "job.json")]
@@ -67,7 +89,7 @@ def tokenised(block: "Train", here: Path, python: Path, name: str, say: Callable
     log = here / "logs" / "tokenise.log"
     try:
         _run(command, {**quiet(), "HF_DATASETS_CACHE": str(cache), "HF_DATASETS_OFFLINE": "1"}, log)
-        found = json.loads(out.read_text("utf-8"))
+        found: dict[str, Any] = json.loads(out.read_text("utf-8"))
     finally:
         shutil.rmtree(cache, ignore_errors=True)
         out.unlink(missing_ok=True)
@@ -76,9 +98,17 @@ def tokenised(block: "Train", here: Path, python: Path, name: str, say: Callable
 
 def _run(command: list[str], env: dict[str, str], log: Path) -> None:
     """Run to the end, its workers with it. Raises Prerequisite or Failed."""
+    me = os.getpid()
     with log.open("wb") as file:
         try:
-            child = subprocess.Popen(command, env=env, stdout=file, stderr=subprocess.STDOUT, start_new_session=True)
+            child = subprocess.Popen(
+                command,
+                env=env,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=lambda: process.die_with_parent(me),
+            )
         except OSError as error:
             raise Prerequisite(
                 f"the training interpreter does not start: {error.strerror}",

@@ -56,12 +56,14 @@ class Reworded(Gate):
         ("judge",), description="What is dropped: what the judge calls equal, and what was not called different."
     )
     private: bool = Field(
-        False, description="Also send the questions of benchmarks whose authors ask not to show them (GPQA)."
+        False,
+        description="Also send questions of benchmarks whose authors ask not to show them (GPQA), and rows with one.",
     )
     score: ScoreName = Field("reworded", description="The name of the score: the cosine, or the likeness by words.")
     domains: tuple[str, ...] = Field((), description=DOMAINS)
     _items: "tuple[Item, ...] | None" = PrivateAttr(None)
     _found: "dict[int, list[Found]]" = PrivateAttr(default_factory=dict)
+    _withheld: frozenset[int] = PrivateAttr(frozenset())  # places of rows that hold a question that is not sent
     _second: "SecondLook | None" = PrivateAttr(None)
     _share: Literal["judge", "embed"] | None = PrivateAttr(None)  # of what it asks, for `plan`
 
@@ -121,20 +123,26 @@ class Reworded(Gate):
         Memory: a few findings for each row that has any. Raises as reading the benchmarks does.
         """
         from curate.contamination.index import Index
-        from curate.contamination.match import Matcher
+        from curate.contamination.match import LIKE, Matcher
 
-        items = [one for one in read_items(self.against) if self.private or not one.private]
+        items = read_items(self.against)
         index = Index(items)
         survey = index.survey()
         for group in groups():
             index.surveyed(survey, group.column("problem").to_pylist())
         index.weigh(survey)
-        matcher, found = Matcher(index), {}
+        matcher, found, withheld = Matcher(index), {}, set[int]()
         for group in groups():
             seqs, texts = (group.column(name).to_pylist() for name in ("seq", "problem"))
-            found.update({seq: each[:_HELD] for seq, each in zip(seqs, matcher.find(texts), strict=True) if each})
+            for seq, each in zip(seqs, matcher.find(texts), strict=True):
+                mine = [one for one in each if self.private or not one.item.private]
+                if any(one.item.private and one.tier not in LIKE for one in each if not self.private):
+                    withheld.add(seq)
+                elif mine:
+                    found[seq] = mine[:_HELD]
         ready = self.model_copy()
-        ready._items, ready._found, ready._second = tuple(items), found, self.second(items)
+        ready._items, ready._found, ready._withheld = tuple(items), found, frozenset(withheld)
+        ready._second = self.second(items)
         return ready
 
     def second(self, items: "Sequence[Item]") -> "SecondLook":
@@ -147,6 +155,8 @@ class Reworded(Gate):
         """The question, and what it is like and how much; the benchmarks and the models are the gate's own."""
         found = self._of(question)
         if not applies(question.domain, self.domains) or not question.problem.strip():
+            return None
+        if question.seq in self._withheld:
             return None
         if self.embed is None and not found:
             return None

@@ -59,6 +59,8 @@ class Served(Reward):
             raise ValueError(str(error)) from error
         if unknown:
             raise ValueError(f"template: unknown variable {sorted(unknown)[0]}; known: answer, problem")
+        if self.server.base_url is None and not self.server.endpoints:  # else answers would go to OpenAI
+            raise ValueError("server: say where it is served, `base_url:` or `endpoints:`")
         return self
 
     def spec(self) -> dict[str, Any]:

@@ -17,7 +17,8 @@ _BOX_OR_BRACE = re.compile(r"\\(?:boxed|fbox|framebox)\s*\{|\\.|[{}]", re.DOTALL
 _CONNECTS = re.compile(
     r"(?:[\s$,;&]|\\(?:[,;!\s()\[\]]|quad\b|qquad\b|(?:text|mathrm)\s*\{\s*(?:and|or)\s*\})|and\b|or\b|[A-Za-z](?:_\{?\w\}?)?\s*=)*"
 )
-_BESIDE, _MOST_BOXES = 60, 12  # characters between two boxes of one phrase; boxes of a phrase
+_BESIDE = 60  # characters between two boxes of one phrase
+MOST_BOXES = 12  # boxes of a phrase that are read; where there are more, the last one stands after them
 _BARE_BOX = re.compile(r"\\boxed(?:\s+|(?=\d))([^\s{}$\\]+)")
 _BOX_COMMAND = re.compile(r"\\(?:boxed|fbox|framebox)\s*(?=\{)")
 _ANSWER_IS = re.compile(
@@ -41,7 +42,8 @@ _MATH = {
 class Found(NamedTuple):
     """An answer text and the rule that found it: `boxed`, `answer_is`, `hashes`, `a_line` or `last_number`.
 
-    `last` is the last box alone, where others stand beside it in its phrase; `boxes` are all of them then.
+    `last` is the last box alone, where others stand beside it in its phrase; `boxes` are all of them then, in order
+    and with what is repeated: `MOST_BOXES` and the last one where there are more.
     """
 
     text: str
@@ -82,10 +84,11 @@ def _lone_end(text: str) -> int:
 def final_answer(text: str, *, plain_number: bool) -> Found | None:
     """The final answer of a solution, or None. `plain_number` also admits the last number of the last line."""
     text = solution_part(text)
-    boxes = list(dict.fromkeys(_boxes(text)))
+    boxes = _boxes(text)
     if boxes:
-        several = len(boxes) > 1
-        return Found(", ".join(boxes), "boxed", boxes[-1] if several else None, tuple(boxes) if several else ())
+        several = len(set(boxes)) > 1
+        told = ", ".join(dict.fromkeys(boxes))
+        return Found(told, "boxed", boxes[-1] if several else None, tuple(boxes) if several else ())
     for rule, find in (("answer_is", _answer_is), ("hashes", _hashes), ("a_line", _a_line)):
         found = find(text)
         if found:
@@ -109,7 +112,7 @@ def boxed(text: str) -> str | None:
 
 
 def _boxes(text: str) -> list[str]:
-    """The last closed box and those of its phrase, in order."""
+    """The last closed box and those of its phrase, in order: the first `MOST_BOXES` of them, and the last."""
     first = text.find("box")
     if first < 0:
         return []
@@ -123,10 +126,10 @@ def _boxes(text: str) -> list[str]:
             if open_groups:
                 is_box, command, start = open_groups.pop()
                 if is_box and (content := text[start : token.start()].strip()):
-                    beside = 0 <= chain_end <= command <= chain_end + _BESIDE and len(chain) < _MOST_BOXES
+                    beside = 0 <= chain_end <= command <= chain_end + _BESIDE
                     if not (beside and _CONNECTS.fullmatch(text, chain_end, command)):
                         chain = []
-                    chain.append(content)
+                    chain[MOST_BOXES:] = [content]
                     chain_end = token.end()
         elif word.endswith("{") and (word == "{" or len(word) > 2):
             open_groups.append((word != "{", token.start(), token.end()))

@@ -8,6 +8,8 @@ engine could read is `unsure`, never `fail`. docs/reference/math.md says what co
 import asyncio
 import json
 import re
+from collections.abc import Sequence
+from itertools import combinations
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -20,7 +22,7 @@ from curate.verifiers.answers.decide import asks_for_number, decide_clean
 from curate.verifiers.answers.normalise import clean
 from curate.verifiers.answers.policy import Policy
 from curate.verifiers.choice import find_letter
-from curate.verifiers.extract import Found, boxed, final_answer, solution_part
+from curate.verifiers.extract import MOST_BOXES, Found, boxed, final_answer, solution_part
 from curate.verifiers.verdict import installed, shown, verdict_of
 from sandbox.model import SandboxError
 from sandbox.workers import JobCrashed, JobTimeout
@@ -38,7 +40,7 @@ _LARGE = 1 << 17  # characters: a longer solution is searched off the event loop
 class Math(Verifier):
     """Compares final answers: by their value where that is enough, by an algebra system where it is not."""
 
-    version: ClassVar[int] = 6
+    version: ClassVar[int] = 7
     takes: ClassVar[tuple[type[Truth], ...]] = (Answer,)
     needs: ClassVar[frozenset[str]] = frozenset({"workers"})
 
@@ -65,7 +67,7 @@ class Math(Verifier):
     )
 
     def verifier_version(self) -> str:
-        """Our version and Math-Verify's, such as `6+math-verify-0.9.0`."""
+        """Our version and Math-Verify's, such as `7+math-verify-0.9.0`."""
         return f"{self.version}+math-verify-{installed('math-verify')}"
 
     def policy(self) -> Policy:
@@ -94,11 +96,14 @@ class Math(Verifier):
         answer = clean(alone if alone is not None and self.boxes == "last" else found.text)
         evidence = {"answer": shown(answer), "reference": shown(gold), "found": found.rule}
         decision = decide_clean(gold, answer, self.policy())
+        if len(found.boxes) > MOST_BOXES and self.boxes != "last":  # not all of them were read
+            return verdict_of(self, "unsure", "unparsable", {**evidence, "by": "boxes"})
         if alone is not None and self.boxes == "agree":
             evidence["last_box"] = shown(clean(alone))
-            if all(decide_clean(gold, clean(one), self.policy()).equal for one in found.boxes):
-                return self._decided(True, {**evidence, "by": "boxes"})  # one value, written in several ways
-            if decide_clean(gold, clean(alone), self.policy()).equal is not decision.equal:
+            if self._one_value(gold, found.boxes):
+                return self._decided(True, {**evidence, "by": "boxes"})
+            readings = (alone, ", ".join(found.boxes))  # the phrase also with what it repeats
+            if any(decide_clean(gold, clean(one), self.policy()).equal is not decision.equal for one in readings):
                 return verdict_of(self, "unsure", "unparsable", {**evidence, "by": "boxes"})
         if decision.equal is not None:
             return self._decided(decision.equal, {**evidence, "by": decision.by})
@@ -110,6 +115,16 @@ class Math(Verifier):
         # What the grammar could not read, Math-Verify must have read whole, not some number within it.
         job = {"do": "math", "gold": _inline(gold), "answer": _inline(answer), "cpu_s": CPU_S}
         return await self._symbolic({**job, "whole": decision.by == "unread"}, evidence, resources)
+
+    def _one_value(self, gold: str, boxes: Sequence[str]) -> bool:
+        """Whether boxes are one value in several spellings: each is the reference, and each is every other. Of 42 %
+        both 42 and 0.42 are spellings, and whoever names both leaves it open.
+        """
+        texts, policy = [clean(one) for one in boxes], self.policy()
+        return all(decide_clean(gold, one, policy).equal for one in texts) and all(
+            decide_clean(one, other, policy).equal or decide_clean(other, one, policy).equal
+            for one, other in combinations(texts, 2)
+        )
 
     async def _symbolic(self, request: dict[str, Any], evidence: dict[str, Any], resources: "Resources") -> Verdict:
         job = json.dumps(request).encode()

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any, NamedTuple
 
+from eval.graded import right
 from eval.report.charts import svg, text
 from eval.results import Samples
-from eval.scores import right
 
 _CELL, _ACROSS = 10, 100  # pixels; questions in one band
 _MOST_QUESTIONS, _MOST_RUNS, _MOST_CELLS = 1000, 64, 20_000

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from eval.graded import GRADINGS
 from eval.published import published
 from eval.report import charts
 from eval.report.charts import Line, Mark, colour
@@ -9,7 +10,6 @@ from eval.report.gathered import Gathered, Model
 from eval.report.heat import heat_map
 from eval.report.shape import Chart
 from eval.results import Samples
-from eval.scores import GRADINGS
 
 _BINS = tuple(2**power for power in range(6, 18))  # upper bounds in output tokens: 64 to 131,072
 _MOST = 40  # charts of one sort

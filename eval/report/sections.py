@@ -6,12 +6,12 @@ from typing import Any
 
 from eval.failures import topics
 from eval.generalise import Generalised, generalised
+from eval.graded import right
 from eval.published import published
 from eval.report.gathered import Gathered, Model
 from eval.report.pictures import accuracy, heat, lengths, truncation, within_tokens
 from eval.report.shape import Cell, Section, Table, between, cell, percent
 from eval.report.warnings import warnings
-from eval.scores import right
 
 _MOST_ROWS = 300  # of a table
 _MEASURES = {

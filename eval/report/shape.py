@@ -2,7 +2,6 @@
 
 from typing import Any, NamedTuple
 
-
 _LONGEST = 200  # characters of a cell
 
 

@@ -10,10 +10,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from eval.graded import graded, right
 from eval.report.gathered import Gathered
 from eval.report.shape import Section, Side, Trace
 from eval.results import TEXTS, Samples, groups
-from eval.scores import graded, right
 
 _NEEDED = ("markdown_it", "mdit_py_plugins", "latex2mathml", "pygments")
 _MOST_QUESTIONS = 12  # of a benchmark

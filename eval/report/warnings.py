@@ -4,17 +4,30 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from eval.graded import right
 from eval.published import published
 from eval.report.gathered import Gathered, Model
-from eval.scores import right
 from eval.statistics import Z95, smallest_difference
 
 _CUT = 0.02  # share of answers that the cap cut, from which on it is said
 
 
 def warnings(found: Gathered) -> tuple[str, ...]:
-    """Sentences, the ones on comparisons first."""
-    return (*_noise(found), *_published(found), *(one for pair in found.pairs() for one in _of(*pair)))
+    """Sentences, what is missing and comparisons first."""
+    return (
+        *_missing(found),
+        *_noise(found),
+        *_published(found),
+        *(one for pair in found.pairs() for one in _of(*pair)),
+    )
+
+
+def _missing(found: Gathered) -> Iterator[str]:
+    for model in found.models:
+        asked = model.lock.get("questions")
+        kept = asked.get("kept", 0) if isinstance(asked, dict) else 0
+        if (lacking := kept - sum(len(one.rows) for one in model.samples)) > 0:
+            yield f"{model.name}: {lacking:,} of {kept:,} questions have no sample: the scores are of the others."
 
 
 def _noise(found: Gathered) -> Iterator[str]:

@@ -73,10 +73,7 @@ def decontaminate(
 
     if out is None and not self_test:
         raise typer.BadParameter("give the file to write with -o, or --self-test")
-    if self_test and reworded is not None:
-        raise typer.BadParameter("--self-test asks no models: leave --reworded out")
-    if max_cost is not None and reworded is None:
-        raise typer.BadParameter("--max-cost is for the models of --reworded")
+    _go_together(reworded, max_cost, self_test)
     told = {"drop": _tiers(drop)} if drop is not None else {}
     benches = _benches([*(against or []), *(more or [])])
     again = None if reworded is None else _again(reworded, benches, chosen(context).root, max_cost)
@@ -91,6 +88,13 @@ def decontaminate(
     else:
         _show(summary.to_dict())
         typer.echo(f"\nwrote {out}")
+
+
+def _go_together(reworded: Path | None, max_cost: float | None, self_test: bool) -> None:
+    if self_test and reworded is not None:
+        raise typer.BadParameter("--self-test asks no models: leave --reworded out")
+    if max_cost is not None and reworded is None:
+        raise typer.BadParameter("--max-cost is for the models of --reworded")
 
 
 def _benches(names: list[str]) -> Any:

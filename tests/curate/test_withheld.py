@@ -85,13 +85,18 @@ def test_a_private_source_is_told_of_without_its_texts(tmp_path: Path) -> None:
 
 
 def test_a_row_that_holds_a_private_question_is_told_of_without_its_texts(tmp_path: Path) -> None:
-    texts = [OTHER, f"Think first. {ASKED[0]}", f"{ASKED[1]}\n\nExplain."]
+    texts = [OTHER, f"Think first. {ASKED[0]}", f"{ASKED[1]}\n\nExplain.", f"{ASKED[2]} Or not?"]
     lines = [{"id": f"m{number}", "problem": text, "answer": "A"} for number, text in enumerate(texts)]
     (tmp_path / "mine.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     source = f"{{kind: jsonl, path: {tmp_path / 'mine.jsonl'}, domain: math, columns: {{id: id, answer: answer}}}}"
-    clean = [{"kind": "decontaminate", "against": [f"gpqa_diamond={TINY}"], "drop": []}]
+    # What only tells of a private question, and what drops a row that holds one.
+    clean = [
+        {"kind": "decontaminate", "against": [f"gpqa_diamond={TINY}"], "drop": []},
+        {"kind": "contains", "texts": [f"{ASKED[2]} Or not?"]},
+    ]
     run, flow = made(tmp_path, source, clean)
-    found = everything(run, flow, 3)
+    assert [drop.evidence["found"] for drop in read_drops(run.folder / "drops.parquet")] == [HIDDEN]
+    found = everything(run, flow, 4)
     for name, text in found.items():
         if "folder" not in name:  # a dataset alone does not say what cleaning found in it
             assert not told(text), name

@@ -240,6 +240,15 @@ def test_noise_is_called_noise(tmp_path: Path) -> None:
     assert not (tmp_path / "never.html").exists()
 
 
+def test_questions_without_a_sample_are_missed(tmp_path: Path) -> None:
+    folder = write(tmp_path, [row(0), row(1)])
+    (folder / PROTOCOL).write_text(json.dumps({"model": "m", "questions": {"kept": 5}}))
+    _report([folder], tmp_path / "out.html", tmp_path / "out.md")
+    assert "m: 3 of 5 questions have no sample: the scores are of the others." in (tmp_path / "out.md").read_text()
+    _report([write(tmp_path / "none", [])], tmp_path / "empty.html", tmp_path / "empty.md")
+    assert (tmp_path / "empty.md").read_text().startswith("# Evaluation: none")
+
+
 def test_the_page_stays_small(tmp_path: Path) -> None:
     big = "$x_{1}$ " * 125_000  # 1 MB, and each formula is ten times as long as MathML
     rows = [

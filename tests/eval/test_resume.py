@@ -50,7 +50,7 @@ async def test_only_what_was_in_flight_is_asked_again(tmp_path: Path) -> None:
         while model.at_once:  # the server still works for the dead process
             await asyncio.sleep(0.01)
         ledger = Ledger(tmp_path / "ledger", read_only=True)
-        kept, open_ = ledger.count("reply"), unanswered(ledger, "demo/eval/m")
+        kept, open_ = ledger.count("reply"), unanswered(ledger, "demo/eval")
         ledger.close()
         before = sum(model.sold.values())
         assert 25 <= before < whole

@@ -89,6 +89,42 @@ def test_pairing_sees_what_the_unpaired_test_does_not() -> None:
     assert unpaired(a, b).p > 0.3
 
 
+def test_few_questions_that_all_went_one_way_leave_room_for_others() -> None:
+    same = {f"q{at}": [1.0] for at in range(30)}
+    found = paired(same, same)
+    assert found.low == pytest.approx(-found.high)
+    assert 0.1 < found.high < 0.13  # at most so many of 30 may go another way
+    assert 0.1 < found.smallest < 0.25
+    ten = {name: same[name] for name in list(same)[:10]}
+    better = paired({name: [0.0] for name in ten}, ten)
+    assert (better.high, better.shown) == (1.0, True)
+    assert 0.3 < better.low < 0.6
+
+
+def test_bands_of_a_few_questions_are_not_told_apart() -> None:
+    a, b = {"a": [0.0], "b": [0.0]}, {"c": [1.0], "d": [1.0]}
+    found = unpaired(a, b)
+    assert not found.shown
+    assert found.p > 0.2  # of six ways to deal them, two are as far apart
+    assert found.low < 0.35
+    far = unpaired({f"a{at}": [0.0] for at in range(10)}, {f"b{at}": [1.0] for at in range(10)})
+    assert far.shown
+    assert 0.5 < far.low < 0.8
+
+
+def test_the_unpaired_interval_holds_the_difference_as_often_as_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(statistics, "RESAMPLES", 300)
+    random = np.random.default_rng(5)
+    held = shown = 0
+    for turn in range(200):
+        a, b = (answers(list(random.beta(6, 2, 15)), 2, seed=2 * turn + one) for one in (0, 1))
+        found = unpaired(a, b)
+        held += found.low <= 0 <= found.high
+        shown += found.shown
+    assert held >= 0.92 * 200
+    assert shown <= 0.08 * 200
+
+
 def test_one_question_shows_nothing() -> None:
     found = paired({"a": [0.0]}, {"a": [1.0]})
     assert not found.shown

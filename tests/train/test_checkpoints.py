@@ -72,6 +72,23 @@ def test_each_shard_of_the_optimizer_counts(tmp_path: Path) -> None:
     assert checkpoints.fault(path, ZERO) == "DeepSpeed's file `latest` is missing"
 
 
+def test_a_node_of_its_own_names_what_deepspeed_names_on_the_first_alone(tmp_path: Path) -> None:
+    path = checkpoint(tmp_path, 8, ZERO, recorded=False)
+    (path / "latest").unlink()
+    checkpoints.complete_zero(path, PLAIN)
+    assert not (path / "latest").exists()
+    checkpoints.complete_zero(path, ZERO)
+    assert (path / "latest").read_text() == "global_step8"
+    assert checkpoints.fault(path, ZERO) is None
+
+
+@pytest.mark.parametrize("header", [b"[]", b'{"a": 1}', b'{"a": {}}'])
+def test_a_header_of_other_things_is_no_whole_file(tmp_path: Path, header: bytes) -> None:
+    path = checkpoint(tmp_path, 8, PLAIN, recorded=False)
+    (path / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+    assert checkpoints.fault(path, PLAIN) == "model.safetensors breaks off"
+
+
 def test_shards_of_weights(tmp_path: Path) -> None:
     path = checkpoint(tmp_path, 8, PLAIN, recorded=False)
     index = {"weight_map": {"a": "model.safetensors", "b": "model-00002-of-00002.safetensors"}}
@@ -103,6 +120,17 @@ def test_another_layout_is_refused(tmp_path: Path) -> None:
     checkpoint(tmp_path, 8, ZERO)
     with pytest.raises(Refused, match="sharding 'zero', this job has 'none'"):
         checkpoints.survey(tmp_path, PLAIN)
+
+
+def test_other_rows_are_refused(tmp_path: Path) -> None:
+    """A finished run would make no step on them and say that it is done."""
+    checkpoint(tmp_path, 8, PLAIN._replace(learns="a"))
+    assert checkpoints.survey(tmp_path, PLAIN._replace(learns="a")).step == 8
+    assert checkpoints.survey(tmp_path, PLAIN).step == 8, "not looked at"
+    with pytest.raises(Refused, match=r"checkpoint-8 has learnt from other rows .* or is of another student"):
+        checkpoints.survey(tmp_path, PLAIN._replace(learns="b"))
+    checkpoint(tmp_path, 12, PLAIN)
+    assert checkpoints.survey(tmp_path, PLAIN._replace(learns="b")).step == 12, "of an earlier version: unknown"
 
 
 def test_a_plain_optimizer_serves_another_number_of_ranks(tmp_path: Path) -> None:

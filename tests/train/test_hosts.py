@@ -39,7 +39,7 @@ def run_folder(here: Path, script: str, launcher: Hosts | Local, **job: Any) -> 
     python = here / "the python"
     python.write_text(PYTHON.format(real=sys.executable, folder=here, script=script))
     nodes = len(launcher.hosts) if isinstance(launcher, Hosts) else 1
-    settings = {"nodes": nodes, "processes": 2, "hang_s": 20.0, "first_step_s": 20.0, "port": 23456, **job}
+    settings = {"nodes": nodes, "processes": 2, "hang_s": 300.0, "first_step_s": 300.0, "port": 23456, **job}
     made = Job(name="r", folder=str(here), python=str(python), **settings)
     block = train_block(Path("/student"), Path("/data"))
     (here / "job.json").write_text(made.text())

@@ -72,6 +72,14 @@ def test_the_job_says_what_the_recipe_says() -> None:
     assert pod["containers"][0]["volumeMounts"][0] == {"name": "runs", "mountPath": "/workspace"}
 
 
+def test_names_are_what_trainer_takes_and_comments_stay_comments() -> None:
+    """A TrainJob's name begins with a letter (RFC 1035)."""
+    assert yaml.safe_load(text(JOB.model_copy(update={"name": "7b"})))["metadata"]["name"] == "run-7b"
+    said = text(claim="scratch\nkind: Other\x85kind: Third")
+    assert yaml.safe_load(said)["kind"] == "TrainJob"
+    assert [line for line in said.splitlines() if line.startswith("kind")] == ["kind: TrainJob"]
+
+
 def test_the_run_folder_lies_on_the_claim() -> None:
     here = Path("/home/me/runs/My run/train")
     assert Kubernetes(**FIELDS).place(here) == JOB.folder

@@ -122,6 +122,7 @@ def test_a_stop_ends_all_nodes_and_says_that_it_can_go_on(nodes: Nodes) -> None:
     for number in (0, 1):
         nodes.start(number)
     while not (nodes.attempts(0) and nodes.attempts(1)):
+        assert all(process.poll() is None for process in nodes.processes), nodes.log(0) + nodes.log(1)
         time.sleep(0.05)
     for process in nodes.processes:  # as a scheduler does: every node is told
         process.send_signal(signal.SIGTERM)

@@ -20,7 +20,7 @@ from train.job import Job
 from train.launchers.hosts import Hosts
 
 pytestmark = pytest.mark.slow
-STEPS = 40
+STEPS = 46
 # What `ssh` does: the line runs in a shell elsewhere, is no child of ours, and has our standard input.
 SSH = '#!/bin/sh\nexec 3<&0\nsetsid ip netns exec "{prefix}$1" sh -c "$2" <&3 &\nwait $!\n'
 
@@ -111,7 +111,8 @@ def run(
             micro_batch=2,
             max_steps=STEPS,
             env={"GLOO_SOCKET_IFNAME": "eth0"},
-            retries={"attempts": 6, "hang_minutes": 0.4, "grace_seconds": 60},
+            # Many times what a step or a save takes, on a busy machine too; the one real hang is waited out.
+            retries={"attempts": 6, "hang_minutes": 1.5, "first_step_minutes": 6, "grace_seconds": 60},
         )
 
     return make
@@ -137,16 +138,21 @@ def test_two_nodes_survive_three_kills_and_a_hang(nodes: Nodes, run: Callable[[s
     faults: list[tuple[str, int, signal.Signals]] = []
 
     def shoot() -> None:
-        for begin in (5, 14, 23, 32):  # each behind a checkpoint of its own attempt, else it would be given up
-            node, at = chance.choice("ab"), begin + chance.randrange(5)
+        # Each behind a checkpoint of its own attempt, else it would be given up; the last one well before the end.
+        for begin in (5, 14, 23, 32):
+            node, at = chance.choice("ab"), begin + chance.randrange(4)
             number = signal.SIGSTOP if begin == 14 else signal.SIGKILL
+            wait_for_step(here, at - 2)
+            pid = nodes.rank(node, here)  # looked up before: it takes longer than a step
             wait_for_step(here, at)
+            os.kill(pid, number)
             faults.append((node, at, number))
-            os.kill(nodes.rank(node, here), number)
 
     shooter = threading.Thread(target=shoot)
     shooter.start()
+    begun = time.monotonic()
     said = launch(hosts, job)
+    took = time.monotonic() - begun
     shooter.join()
     told = f"{faults}\n" + "\n".join(said)
     print(told)
@@ -161,4 +167,4 @@ def test_two_nodes_survive_three_kills_and_a_hang(nodes: Nodes, run: Callable[[s
     assert broken == pytest.approx(whole, rel=0.01), told
     assert ranks(here) == []
     done = process.read_state(here / "state" / "done.json")
-    assert 0 < done["lost_s"] < 600
+    assert 90 < done["lost_s"] < took, "the hang alone is a minute and a half"

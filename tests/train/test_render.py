@@ -22,6 +22,7 @@ from train.render import Inputs, Rendered, rendered, scripts, write
 
 GOLDEN = Path(__file__).parent / "golden"
 STUDENT = "Qwen/Qwen2.5-32B-Instruct"
+SKY = {"kind": "skypilot", "bucket": "s3://mine", "image": "mine", "accelerator": "H100"}
 CPU = {"gpu": "cpu", "nodes": 1, "gpus": 2}
 CASES: dict[str, dict[str, Any]] = {
     "reference": {"student": STUDENT, "dataset": "open-thoughts/OpenThoughts-114k", "launcher": "slurm"},
@@ -136,6 +137,11 @@ def test_a_prompt_of_the_recipe_replaces_the_column(tmp_path: Path) -> None:
         ({"checkpoints": {"resumable": False}}, "train.checkpoints.resumable"),
         ({"batch": {"rows": 95}}, "train.batch"),
         ({"env": {"WANDB_API_KEY": "x"}}, "train.env.WANDB_API_KEY"),
+        ({"env": {"HTTPS_PROXY": "http://me:word@proxy:3128"}}, "train.env.HTTPS_PROXY"),
+        ({"env": {"WHO": "AKIAIOSFODNN7EXAMPLE"}}, "train.env.WHO"),
+        ({"extra": {"hf_hub_token": "hf_x"}}, "train.extra.hf_hub_token"),
+        ({"checkpoints": {"keep": 1}}, "train.checkpoints.keep"),
+        ({"shard": "fsdp", "launcher": SKY}, "train.shard"),
         ({"system": "cost: ${PRICE}"}, "default_system"),
         ({"cluster": CPU, "batch": {"rows": 4}, "launcher": "local"}, "train.precision"),
     ],
@@ -145,6 +151,20 @@ def test_what_no_file_can_say_is_refused(more: dict[str, Any], where: str) -> No
         made("reference", **more)
     assert caught.value.where == where
     assert caught.value.next
+
+
+def test_what_only_sounds_like_a_secret_is_passed_on() -> None:
+    env = {"TOKENIZERS_PARALLELISM": "true", "HTTPS_PROXY": "http://proxy:3128", "NCCL_DEBUG": "INFO"}
+    run = made("reference", env=env, extra={"ignore_pad_token_for_loss": True, "add_tokens": "<a>,<b>"})
+    assert env.items() <= run.job.env.items()
+    assert "add_tokens" in run.files["sft.yaml"]
+
+
+def test_nodes_without_a_shared_folder_keep_what_they_go_on_from() -> None:
+    """DeepSpeed's first rank alone would save the parameters of ZeRO-2."""
+    assert "checkpoint" not in json.loads(made("reference").files["ds.json"])
+    own = json.loads(made("reference", launcher=SKY).files["ds.json"])
+    assert own["checkpoint"] == {"use_node_local_storage": True}
 
 
 def test_writing_leaves_what_training_wrote(tmp_path: Path) -> None:
@@ -193,8 +213,9 @@ def test_other_datasets_are_found_by_what_they_declare(tmp_path: Path) -> None:
         pq.write_table(pa.Table.from_pylist([{"messages": turns}]), tmp_path / config / "test-0.parquet")
     configs = [
         {"config_name": "metadata", "data_files": "metadata/*.parquet"},
-        {"config_name": "main", "default": True, "data_files": [{"split": "train", "path": "main/train-*"},
-                                                               {"split": "test", "path": "main/test-*"}]},
+        {"config_name": "main", "default": True,
+         "data_files": [{"split": "train", "path": ["main/train-*", "main/tr*"]},  # which name one file twice
+                        {"split": "test", "path": "main/test-*"}]},
     ]  # fmt: skip
     (tmp_path / "README.md").write_text("---\n" + yaml.safe_dump({"configs": configs}) + "---\n# x\n")
     data = find(tmp_path)

@@ -23,6 +23,7 @@ from curate.errors import Prerequisite, RecipeError
 from tests.train.interpreters import SAGEMAKER, interpreter
 from tests.train.tiny import run_folder, write_rows, write_student
 from train.block import Train
+from train.inside import sagemaker_launch
 from train.job import Job
 from train.launchers.sagemaker import Sagemaker
 from train.render import rendered, write
@@ -158,7 +159,7 @@ def test_the_request_as_aws_gets_it(
 
     assert said["ResourceConfig"] == {"InstanceType": "ml.p5.48xlarge", "InstanceCount": 4, "VolumeSizeInGB": 2000}
     assert said["StoppingCondition"] == {"MaxRuntimeInSeconds": 96 * 3600}
-    store = "s3://runs/veristill/open-thinker"
+    store = "s3://runs/veristill/Open%20Thinker"
     assert said["CheckpointConfig"] == {"S3Uri": f"{store}/checkpoints", "LocalPath": "/opt/ml/checkpoints"}
     assert said["OutputDataConfig"]["S3OutputPath"] == f"{store}/output"
     assert said["Environment"] == {
@@ -193,6 +194,96 @@ def test_without_the_sdk_the_remedy_is_named(tmp_path: Path) -> None:
     (here / "state" / "launch.json").write_text('{"launcher": "sagemaker", "id": "x", "done": false, "words": ""}')
     with pytest.raises(Prerequisite, match="SDK"):
         block.launcher.status(made.job, here)
+
+
+class Aws:
+    """What SageMaker and S3 have, as far as a submission asks before it sends anything."""
+
+    def __init__(self, jobs: dict[str, tuple[str, str]]) -> None:
+        self.jobs, self.kept = jobs, dict[tuple[str, str], int]()  # name -> state, output
+        self.sent: list[str] = []
+
+    def client(self, service: str) -> "Aws":
+        return self
+
+    def get_paginator(self, verb: str) -> "Aws":
+        return self
+
+    def paginate(self, **asked: str) -> list[dict[str, Any]]:
+        if "Bucket" in asked:
+            found = [(key, size) for (bucket, key), size in self.kept.items() if bucket == asked["Bucket"]]
+            return [{"Contents": [{"Key": key, "Size": size} for key, size in found if key.startswith(asked["Prefix"])]}]
+        names = [name for name, (state, _) in self.jobs.items() if state == asked["StatusEquals"]]
+        return [{"TrainingJobSummaries": [{"TrainingJobName": name} for name in names if asked["NameContains"] in name]}]
+
+    def describe_training_job(self, TrainingJobName: str) -> dict[str, Any]:  # noqa: N803 - boto's own
+        return {"OutputDataConfig": {"S3OutputPath": self.jobs[TrainingJobName][1]}}
+
+    def upload_file(self, path: str, bucket: str, key: str) -> None:
+        self.sent.append(key)
+        self.kept[bucket, key] = Path(path).stat().st_size
+
+
+def test_a_job_of_this_run_that_nobody_wrote_down_is_found() -> None:
+    request = {"job_name": "r", "output": "s3://runs/r/output"}
+    other = {"r-0": ("InProgress", "s3://runs/my-r/output"), "r-1": ("Completed", "s3://runs/r/output")}
+    assert sagemaker_launch._under_way(request, Aws(other)) is None
+    for state in ("InProgress", "Stopping"):
+        assert sagemaker_launch._under_way(request, Aws({**other, "r-2": (state, "s3://runs/r/output/")})) == "r-2"
+
+
+def test_weights_of_another_commit_are_sent_and_the_same_ones_are_not_sent_again(tmp_path: Path) -> None:
+    weights, config, aws = tmp_path / "student" / "model.safetensors", tmp_path / "student" / "config.json", Aws({})
+    weights.parent.mkdir()
+    weights.write_bytes(b"1" * (2 << 20))
+    config.write_text("{}")
+    (tmp_path / ".cache").mkdir()
+    (tmp_path / ".cache" / "lock").write_text("")
+    address = sagemaker_launch._upload(tmp_path, "s3://runs/r/inputs/", aws)
+    prefix = address.removeprefix("s3://runs/")
+    assert aws.sent == [f"{prefix}student/config.json", f"{prefix}student/model.safetensors"]
+    config.write_text("{}")  # staged again
+    assert sagemaker_launch._upload(tmp_path, "s3://runs/r/inputs/", aws) == address
+    assert len(aws.sent) == 2
+    weights.write_bytes(b"2" * (2 << 20))  # as long as before
+    os.utime(weights, ns=(1, 1))
+    assert sagemaker_launch._upload(tmp_path, "s3://runs/r/inputs/", aws) != address
+    assert len(aws.sent) == 4
+
+
+def test_runs_whose_labels_are_the_same_share_nothing() -> None:
+    block = Train.model_validate({"student": "org/s", "dataset": "org/d"})
+    stores, folders = set(), set()
+    fsx = {"fsx": {"id": "fs-0123", "directory": "/abc"}, "subnets": ["s"], "security_groups": ["g"]}
+    for name in ("My.Run", "my-run", "my_run", f"{'a' * 40}1", f"{'a' * 40}2"):
+        job = Job(name=name, folder="/opt/ml/veristill", python="/opt/train/bin/python", nodes=4, processes=8)
+        stores.add(json.loads(Sagemaker(**FIELDS).files(job, block)["sagemaker/request.json"])["store"])
+        folders.add(Sagemaker(**FIELDS, **fsx).place(Path("/x/runs") / name / "train"))
+    assert len(stores) == len(folders) == 5
+
+
+def test_a_variable_to_hand_on_that_is_not_set_is_said_before_anything_is_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    here = tmp_path / "runs" / "r" / "train"
+    launcher = {"kind": "sagemaker", **FIELDS, "pass_env": ["WANDB_API_KEY"], "sdk_python": "/nonexistent"}
+    block = Train.model_validate({"student": "org/s", "dataset": "org/d", "launcher": launcher})
+    made = rendered(block, name="r", here=here, python="/unused")
+    write(made, here)
+    (here / "sft.yaml").write_text("model_name_or_path: inputs/student\ntokenized_path: tokenized/abc\n")
+    with pytest.raises(Prerequisite, match="WANDB_API_KEY is not set"):
+        block.launcher.launch(made.job, block, here, print)
+
+
+@pytest.mark.parametrize(("instance", "rdma"), [("ml.p5.48xlarge", True), ("ml.g5.48xlarge", False)])
+def test_rdma_is_asked_for_where_there_is_some(instance: str, rdma: bool) -> None:
+    """libfabric ends a process that asks for it elsewhere."""
+    job = Job(name="r", folder="/opt/ml/veristill", python="/opt/train/bin/python", nodes=4, processes=8)
+    block = Train.model_validate({"student": "org/s", "dataset": "org/d"})
+    request = json.loads(Sagemaker(**FIELDS, instance_type=instance).files(job, block)["sagemaker/request.json"])
+    assert request["environment"]["FI_PROVIDER"] == "efa"
+    assert ("FI_EFA_USE_DEVICE_RDMA" in request["environment"]) == rdma
 
 
 @pytest.mark.parametrize(

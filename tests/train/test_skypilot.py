@@ -17,7 +17,7 @@ from train.job import Job
 from train.launchers.skypilot import Skypilot
 
 FIELDS: dict[str, Any] = {"bucket": "s3://my-runs", "image": "org/train:1", "accelerator": "H100"}
-JOB = Job(name="My run", folder="/tmp/veristill/my-run", python="/opt/train/bin/python", nodes=4, processes=8)
+JOB = Job(name="My run", folder="/tmp/veristill/My run", python="/opt/train/bin/python", nodes=4, processes=8)
 CHECK = """
 import json, jsonschema, sys, yaml
 import sky
@@ -93,4 +93,4 @@ def test_a_node_keeps_what_is_its_own_in_the_bucket(tmp_path: Path) -> None:
     assert done.stdout == f"-I {folder}/code/meet.py --job {folder}/job.json\n"
     assert (folder / "inputs").resolve() == source / "inputs"
     assert (folder / "code" / "meet.py").is_file()
-    assert (folder / "output").resolve() == kept / "my-run" / "node-1" / "output"
+    assert (folder / "output").resolve() == kept / "My run" / "node-1" / "output"

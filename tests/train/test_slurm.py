@@ -18,6 +18,7 @@ from tests.train.tiny import run_folder, write_rows, write_student
 from train.block import Train
 from train.job import Job
 from train.launcher import noted
+from train.launchers import _queue
 from train.launchers.slurm import Slurm, seconds
 
 BIG = Job(name="big run", folder="/scratch/my runs/big", python="/opt/train/bin/python", nodes=2, processes=8)
@@ -130,6 +131,8 @@ def test_what_a_script_cannot_hold_is_a_recipe_error() -> None:
     with pytest.raises(RecipeError, match="warning_seconds"):
         script(BIG, warning_seconds=30)
     with pytest.raises(RecipeError, match="quotes"):
+        script(BIG, gpu_type="h100\ntouch /tmp/injected")
+    with pytest.raises(RecipeError, match="quotes"):
         script(BIG.model_copy(update={"folder": '/scratch/a "run"'}))
 
 
@@ -143,6 +146,23 @@ def test_a_command_runs_on_every_node(slurm: Cluster, tmp_path: Path) -> None:
     assert [reply.rc for reply in late] == [None, None]
     assert "no answer in time" in late[0].output
     assert not list((tmp_path / "state").glob("each-*"))
+    slurm.run("sbatch", "--nodes=2", "--exclusive", "--output=/dev/null", "--wrap", "sleep 60")
+    until(lambda: "R" in slurm.run("squeue", "--noheader", "--format=%t").split())
+    queued = Slurm().each(job, ["true"], 2)
+    assert queued is not None
+    assert [reply.rc for reply in queued] == [None, None]
+    # Its request does not stay in the queue, to hold the nodes when they are free.
+    until(lambda: slurm.run("squeue", "--noheader", "--format=%j").split() == ["wrap"], 20)
+
+
+def test_a_job_that_failed_is_not_called_stopped_by_those_that_it_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = {"1": _queue.JobNow("1", "FAILED", "NonZeroExitCode", "1"), "2": _queue.JobNow("2", "CANCELLED")}
+    monkeypatch.setattr(_queue, "_job", told.get)
+    assert _queue.where(["1", "2"])[::2] == ("failed", "1")
+    told["1"] = _queue.JobNow("1", "CANCELLED")
+    assert _queue.where(["1", "2"]).state == "stopped"
+    told["1"] = _queue.JobNow("1", "FAILED", "NonZeroExitCode", "4")  # stopped where it can go on
+    assert _queue.where(["1", "2"]).state == "stopped"
 
 
 class Run:

@@ -29,7 +29,7 @@ class Case:
         folder.mkdir(exist_ok=True)
         (folder / "sft.yaml").write_text("learning_rate: 1\n")
         expect = {"steps": 12, "shards": 1, "sharded": "none", "weights": True}
-        settings = {"nodes": 1, "processes": 2, "attempts": 5, "hang_s": 1.0, "first_step_s": 8.0, "grace_s": 5.0}
+        settings = {"nodes": 1, "processes": 2, "attempts": 5, "hang_s": 60.0, "first_step_s": 60.0, "grace_s": 20.0}
         (folder / "job.json").write_text(json.dumps({**settings, "expect": expect, **job}))
 
     def start(self, *plan: dict[str, Any], tied: bool = False) -> subprocess.Popen[str]:
@@ -47,7 +47,7 @@ class Case:
 
     def run(self, *plan: dict[str, Any]) -> tuple[int, str]:
         supervisor = self.start(*plan)
-        out, err = supervisor.communicate(timeout=60)
+        out, err = supervisor.communicate(timeout=300)
         return supervisor.returncode, out + err
 
     def lines(self, event: str) -> list[dict[str, Any]]:
@@ -58,7 +58,7 @@ class Case:
         return int(process.read_state(self.folder / "state" / "node-0.json").get("step") or 0)
 
     def wait_for_step(self, step: int) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while self.step() < step:
             assert time.monotonic() < deadline
             time.sleep(0.02)
@@ -69,7 +69,7 @@ class Case:
         return [pid for pid in pids if process.parent_of(pid) is not None]
 
     def wait_for_end_of_all(self) -> None:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while self.alive():
             assert time.monotonic() < deadline, self.alive()
             time.sleep(0.05)
@@ -93,8 +93,18 @@ def test_a_run_that_ends_well(case: Case) -> None:
     assert "attempt 1: from checkpoint-12" in said
 
 
+def test_a_finished_run_is_not_finished_with_other_rows(tmp_path: Path) -> None:
+    """It would make no step and call the model of the old rows that of the new ones."""
+    case = Case(tmp_path / "run", learns="new")
+    path = checkpoint(case.folder / "output", 12, PLAIN._replace(learns="old"))
+    rc, said = case.run({})
+    assert (rc, "refused: checkpoint-12 has learnt from other rows" in said) == (2, True)
+    assert path.is_dir()
+
+
 def test_it_goes_on_from_the_newest_complete_checkpoint(case: Case) -> None:
     """Killed three times, once while it saves; the heartbeat and checkpoints of dead attempts mislead nobody."""
+    begun = time.monotonic()
     rc, said = case.run({"to": 5, "killed": True}, {"to": 9, "killed": True, "half": 10}, {"to": 11, "rc": 1}, {})
     assert rc == 0, said
     starts = [f"attempt {number} from {step}" for number, step in enumerate((0, 4, 8, 8))]
@@ -104,30 +114,60 @@ def test_it_goes_on_from_the_newest_complete_checkpoint(case: Case) -> None:
     assert [line["how"] for line in case.lines("end")] == ["failed", "failed", "failed", "done"]
     lost = [line["lost_s"] for line in case.lines("resumed")]
     assert len(lost) == 3
-    assert all(2 < one < 20 for one in lost), "the pause between attempts, and what it takes to begin"
+    assert all(one > 2 for one in lost), "the pause between attempts, and what it takes to begin"
+    assert sum(lost) < time.monotonic() - begun
     done = json.loads((case.folder / "state" / "done.json").read_text())
     assert done["lost_s"] == pytest.approx(sum(lost))
     assert f"{sum(lost):.1f} s lost to 3 failures" in said
     case.wait_for_end_of_all()
 
 
-def test_a_hang_is_ended_and_tried_again(case: Case) -> None:
+def test_a_hang_is_ended_and_tried_again(tmp_path: Path) -> None:
     """The stopped process cannot end its child: its group is killed."""
+    case = Case(tmp_path / "run", hang_s=4.0)
     rc, said = case.run({"to": 6, "hang": True}, {})
     assert rc == 0, said
-    assert "attempt 0 ended at step 6: no step for 1 s: it hung, and was ended" in said
+    assert "attempt 0 ended at step 6: no step for 4 s: it hung, and was ended" in said
     assert "attempt 1: from checkpoint-4" in said
     case.wait_for_end_of_all()
 
 
 def test_the_first_step_may_take_longer(tmp_path: Path) -> None:
-    case = Case(tmp_path / "a", hang_s=0.3)
-    rc, said = case.run({"pace": 1.0, "to": 1})
+    case = Case(tmp_path / "a", hang_s=2.0)
+    rc, said = case.run({"pace": 3.0, "to": 1})
     assert rc == 0, said
     other = Case(tmp_path / "b", hang_s=0.3, first_step_s=0.5)
     rc, said = other.run({"pace": 30.0, "to": 1})
     assert rc == 1
     assert "two failures in a row without a new checkpoint, the last one: no step for" in said
+
+
+def beating(folder: Path, step: int, *, saves: bool) -> None:
+    told = {"node": 0, "attempt": 0, "state": "training", "beat": step, "step": step, "saves": saves}
+    process.write_state(folder / "state" / "node-0.json", told)
+
+
+def test_a_slow_save_is_no_hang(tmp_path: Path) -> None:
+    """Ranks that save say nothing, and a large checkpoint takes longer than any step; one that grows is alive."""
+    watch = diagnosis.Watch(tmp_path / "state", 0, 0, {"hang_s": 10.0, "first_step_s": 40.0})
+    beating(tmp_path, 4, saves=False)
+    watch.look()
+    assert watch.patience() == 10.0
+    beating(tmp_path, 5, saves=True)
+    watch.look()
+    assert watch.patience() == 40.0
+    for size in (0, 100, 200):
+        (tmp_path / "output" / "checkpoint-5").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "output" / "checkpoint-5" / "optimizer.pt").write_bytes(bytes(size))
+        watch._changed_at = 0.0
+        watch.look()
+        assert (watch.silent_for() < 1000) == (size > 0), "an empty file is no growth"
+    watch._changed_at = 0.0
+    watch.look()
+    assert watch.silent_for() >= time.monotonic() - 1, "nothing grew"
+    beating(tmp_path, 6, saves=False)
+    watch.look()
+    assert watch.patience() == 10.0
 
 
 def test_two_failures_without_progress_end_it(case: Case) -> None:

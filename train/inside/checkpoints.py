@@ -32,6 +32,7 @@ class Wanted(NamedTuple):
     sharded: str  # zero, fsdp or none
     weights: bool
     resumable: bool
+    learns: str | None = None  # a digest of the rows and the student; None: not known
 
     @classmethod
     def of(cls, job: dict[str, Any]) -> "Wanted":
@@ -48,6 +49,7 @@ class Wanted(NamedTuple):
             sharded=sharded,
             weights=bool(expect.get("weights", True)),
             resumable=bool(expect.get("resumable", True)),
+            learns=job.get("learns"),
         )
 
 
@@ -121,10 +123,16 @@ def refuse_weights_alone(found: Found, wanted: Wanted) -> None:
 def refuse_other(path: Path, record: dict[str, Any], wanted: Wanted) -> None:
     """Sharded state fits only the topology that saved it.
 
-    Raises Refused for another number of ranks (DeepSpeed and FSDP keep a part of the optimizer per rank), and for
-    another layout. A plain optimizer.pt serves any number of ranks.
+    Raises Refused for another number of ranks (DeepSpeed and FSDP keep a part of the optimizer per rank), for another
+    layout, and where the run now learns from something else: a finished one would make no step on the new rows and call
+    itself done. A plain optimizer.pt serves any number of ranks.
     """
     world, sharded = record.get("world"), record.get("sharded")
+    if record.get("learns") and wanted.learns and record["learns"] != wanted.learns:
+        raise Refused(
+            f"{path.name} has learnt from other rows (dataset, template, system, cutoff, packing, on_cut) or is of another "
+            "student or method: start in another run (another `name:`), or undo the change to go on"
+        )
     follow = "go on with the same nodes, GPUs and sharding, or start in another run (another `name:`)"
     if sharded != wanted.sharded:
         raise Refused(f"{path.name} was saved with sharding '{sharded}', this job has '{wanted.sharded}': {follow}")
@@ -135,6 +143,17 @@ def refuse_other(path: Path, record: dict[str, Any], wanted: Wanted) -> None:
         )
 
 
+def complete_zero(path: Path, wanted: Wanted) -> None:
+    """Name DeepSpeed's state where it did not itself.
+
+    Only the first rank of all writes `latest`; where each node has a folder of its own, the others look for it in vain
+    when they go on. To be called once every rank has saved.
+    """
+    tags = [one.name for one in path.glob("global_step*") if one.is_dir()]
+    if wanted.sharded == "zero" and len(tags) == 1 and not (path / "latest").exists():
+        (path / "latest").write_text(tags[0], "utf-8")
+
+
 def record(path: Path, wanted: Wanted) -> None:
     """Write down that a checkpoint is complete. To be called once every rank has saved its part."""
     files = {
@@ -142,7 +161,13 @@ def record(path: Path, wanted: Wanted) -> None:
         for one in sorted(path.rglob("*"))
         if one.is_file() and one.name != RECORD
     }
-    facts = {"step": step(path), "world": wanted.world, "sharded": wanted.sharded, "files": files}
+    facts = {
+        "step": step(path),
+        "world": wanted.world,
+        "sharded": wanted.sharded,
+        "learns": wanted.learns,
+        "files": files,
+    }
     text = json.dumps({**facts, "time": round(time.time(), 3)}, indent=1)
     beside = path / f".{RECORD}"
     with beside.open("w", encoding="utf-8") as file:
@@ -178,8 +203,19 @@ def stray_weights(output: Path) -> list[Path]:
 
 
 def size(path: Path) -> int:
-    """Bytes of a checkpoint."""
-    return sum(one.stat().st_size for one in path.rglob("*") if one.is_file())
+    """Bytes of a checkpoint; of one that is being written or removed, of the files that are there now."""
+    total = 0
+    for folder, _, names in os.walk(path):
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += os.lstat(os.path.join(folder, name)).st_size  # noqa: PTH118
+    return total
+
+
+def weight(output: Path) -> int:
+    """Bytes of the newest checkpoint of `output`, which grow while it is written; 0 where there is none."""
+    newest = next(iter(listed(output)), None)
+    return size(newest) if newest else 0
 
 
 def _missing(path: Path, files: dict[str, int]) -> str | None:
@@ -273,10 +309,10 @@ def _safetensors_whole(path: Path) -> bool:
             if length > path.stat().st_size:
                 return False
             header = json.loads(file.read(length))
-    except (OSError, struct.error, ValueError):
+        ends = [value["data_offsets"][1] for key, value in header.items() if key != "__metadata__"]
+        return bool(path.stat().st_size == 8 + length + max(ends, default=0))
+    except (OSError, struct.error, ValueError, AttributeError, KeyError, TypeError):  # a header of other things
         return False
-    ends = [value["data_offsets"][1] for key, value in header.items() if key != "__metadata__"]
-    return bool(path.stat().st_size == 8 + length + max(ends, default=0))
 
 
 def _json(path: Path) -> dict[str, Any] | None:

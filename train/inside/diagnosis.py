@@ -73,6 +73,7 @@ class Watch:
 
     def __init__(self, state: Path, attempt: int, start: int, job: dict[str, Any]) -> None:
         self.state, self.attempt, self.start = state, attempt, start
+        self.output = state.parent / str(job.get("output", "output"))
         self.hang_s, self.first_s = float(job.get("hang_s", 1800.0)), float(job.get("first_step_s", 3600.0))
         self.interval = max(0.05, min(1.0, self.hang_s / 20))
         self.nodes: list[dict[str, Any]] = []
@@ -87,7 +88,8 @@ class Watch:
         paths = [*sorted(self.state.glob("node-*.json")), *self.state.glob("refused-*.json")]
         found = [process.read_state(path) for path in paths]
         self.nodes = [one for one in found if one.get("attempt") == self.attempt]
-        seen = [(one.get("node"), one.get("state"), one.get("beat")) for one in self.nodes]
+        written = checkpoints.weight(self.output) if self.writes else 0  # what grows is no hang, however slow
+        seen = [written, *((one.get("node"), one.get("state"), one.get("beat")) for one in self.nodes)]
         now = time.monotonic()
         if seen != self._seen:
             self._seen, self._changed_at = seen, now
@@ -109,6 +111,11 @@ class Watch:
         return any(one.get("state") in ("training", "paused") for one in self.nodes) and self.past_at is not None
 
     @property
+    def writes(self) -> bool:
+        """Whether a checkpoint is being written: nothing is heard of the ranks meanwhile."""
+        return any(one.get("saves") for one in self.nodes)
+
+    @property
     def saves(self) -> bool:
         """Whether training is over and the model is being written."""
         return any(one.get("state") in ("saving", "done") for one in self.nodes)
@@ -118,8 +125,8 @@ class Watch:
         return time.monotonic() - self._changed_at
 
     def patience(self) -> float:
-        """How long it may be silent: longer before the first step and while the model is saved at the end."""
-        return self.hang_s if self.trains else max(self.hang_s, self.first_s)
+        """How long it may be silent: longer before the first step and while a checkpoint or the model is written."""
+        return self.hang_s if self.trains and not self.writes else max(self.hang_s, self.first_s)
 
     def refusal(self) -> dict[str, Any] | None:
         """The node that refused to begin; one whose port is taken last, because that alone passes by itself."""
@@ -181,6 +188,7 @@ class Attempts:
         if not any(one.get("event") == "start" and one.get("attempt") != watch.attempt for one in before):
             return None  # the first attempt lost nothing
         since = self._saved.get(watch.start)
+        self._saved[watch.start] = watch.past_at  # another attempt that resumes the same save counts on from here
         if since is not None:
             return watch.past_at - since
         this = next((one for one in before if one.get("event") == "start" and one.get("attempt") == watch.attempt), {})

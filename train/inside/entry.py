@@ -13,7 +13,6 @@ import json
 import os
 import socket
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -104,6 +103,7 @@ class Beat:
         self.beats, self.told_at, self.stop_at = 0, 0.0, 0
         self.pausing = False
         self.facts: dict[str, Any] = {"step": None, "steps": None, "loss": None, "tokens": None, "saved": None}
+        self.facts["saves"] = False  # from the step after which a checkpoint is written until it is recorded
 
     def tell(self, state: str, trainer: Any = None, *, now: bool = False) -> None:
         """A heartbeat. Only a node's first rank writes it; the others stop with it, as all wait for each other."""
@@ -154,7 +154,8 @@ class Beat:
         def on_step_end(self: Any, args: Any, state: Any, control: Any, **more: Any) -> None:
             if beat.stops(state.global_step) and state.global_step < state.max_steps:
                 beat.pausing = control.should_save = control.should_training_stop = True
-            beat.tell("training", state)
+            beat.facts["saves"] = bool(control.should_save)  # a save is silent, and may take longer than any step
+            beat.tell("training", state, now=beat.facts["saves"])
 
         def on_life(self: Any, args: Any, state: Any, control: Any, **more: Any) -> None:
             beat.tell("training", state)
@@ -182,8 +183,9 @@ class Beat:
         self.barrier()
         path = self.rank.output / f"checkpoint-{trainer.global_step}"
         if self.rank.keeper and path.is_dir():
+            checkpoints.complete_zero(path, self.rank.wanted)
             checkpoints.record(path, self.rank.wanted)
-        self.facts["saved"] = trainer.global_step
+        self.facts |= {"saved": trainer.global_step, "saves": False}
         self.tell("training", trainer, now=True)
 
 
@@ -196,22 +198,6 @@ def _hold(state: Path, node: int) -> Any:
     except OSError:  # a file system without flock
         print("this file system has no locks: an earlier attempt is not waited for", file=sys.stderr)
     return lock
-
-
-def _die_with_parent() -> None:
-    """A rank ends with the process that started it, and what it forks (data workers) ends with it."""
-    process.die_with_parent(os.getppid())
-    forking: list[tuple[int, bool]] = []
-
-    def before() -> None:
-        forking.append((os.getpid(), threading.current_thread() is threading.main_thread()))
-
-    def after_in_child() -> None:
-        parent, lasting = forking[-1]
-        if lasting:  # the kernel watches the thread that forked: only the main one is sure to last
-            process.die_with_parent(parent)
-
-    os.register_at_fork(before=before, after_in_parent=forking.clear, after_in_child=after_in_child)
 
 
 def _let_cpu_resume(torch: Any) -> None:
@@ -242,7 +228,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--job", required=True, type=Path)
     flags = parser.parse_args()
-    _die_with_parent()
+    process.end_with_parent()
     faulthandler.enable()
     folder = flags.job.absolute().parent
     job = json.loads(flags.job.read_text("utf-8"))

@@ -24,6 +24,22 @@ def die_with_parent(parent: int, number: int = signal.SIGKILL) -> None:
         os.kill(os.getpid(), number)
 
 
+def end_with_parent() -> None:
+    """End with the process that started this one; what is forked here (data workers) ends with it, too."""
+    die_with_parent(os.getppid())
+    forking: list[tuple[int, bool]] = []
+
+    def before() -> None:
+        forking.append((os.getpid(), threading.current_thread() is threading.main_thread()))
+
+    def after_in_child() -> None:
+        parent, lasting = forking[-1]
+        if lasting:  # the kernel watches the thread that forked: only the main one is sure to last
+            die_with_parent(parent)
+
+    os.register_at_fork(before=before, after_in_parent=forking.clear, after_in_child=after_in_child)
+
+
 def adopt_orphans() -> None:
     """Make this process the parent of whatever its children leave behind, so that `descendants` sees it."""
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)

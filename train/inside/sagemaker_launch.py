@@ -1,12 +1,13 @@
 """Talks to SageMaker in an interpreter that has its SDK (version 3 or newer): submits a request, or asks about a job.
 
-    python -I code/sagemaker_launch.py submit sagemaker/request.json     prints {"job": NAME}
+    python -I code/sagemaker_launch.py submit sagemaker/request.json     prints {"job": NAME, "already": false}
     python -I code/sagemaker_launch.py status NAME                       prints {"status": ..., "words": ...}
 
 Exit codes: 3 where the SDK is missing, 4 where AWS refuses. Credentials and region are the SDK's own matter.
 """
 
 import argparse
+import hashlib
 import json
 import os
 import shutil
@@ -17,10 +18,11 @@ from pathlib import Path
 from typing import Any
 
 _CHANNELS = ("inputs", "tokenized")
+_SMALL = 1 << 20  # bytes
 
 
 def submit(path: Path) -> dict[str, Any]:
-    """Pack the source, bring the inputs to S3, and create the training job."""
+    """Pack the source, bring the inputs to S3, and create the training job; `already`: one of this run is under way."""
     from sagemaker.core.helper.session_helper import Session
     from sagemaker.train import ModelTrainer
     from sagemaker.train.configs import CheckpointConfig, Compute, OutputDataConfig, SourceCode, StoppingCondition
@@ -28,6 +30,8 @@ def submit(path: Path) -> dict[str, Any]:
     request = json.loads(path.read_text("utf-8"))
     folder = path.absolute().parent.parent
     boto = _boto(request.get("region"))
+    if name := _under_way(request, boto.client("sagemaker")):
+        return {"job": name, "already": True}
     bucket, _, prefix = request["store"].removeprefix("s3://").partition("/")
     spot = {"enable_managed_spot_training": True} if request["spot"] else {}
     wait = {"max_wait_time_in_seconds": request["max_wait_seconds"]} if request["spot"] else {}
@@ -59,7 +63,20 @@ def submit(path: Path) -> dict[str, Any]:
         )
         trainer.train(input_data_config=_inputs(request, folder, boto), wait=False, logs=False)
         job: Any = trainer._latest_training_job
-    return {"job": job.training_job_name}
+    return {"job": job.training_job_name, "already": False}
+
+
+def _under_way(request: dict[str, Any], client: Any) -> str | None:
+    """A job of this run, known by where it writes to, that has not ended: a second one would cost as much again."""
+    for state in ("InProgress", "Stopping"):
+        pages = client.get_paginator("list_training_jobs").paginate(
+            NameContains=request["job_name"], StatusEquals=state
+        )
+        for one in (job for page in pages for job in page["TrainingJobSummaries"]):
+            said = client.describe_training_job(TrainingJobName=one["TrainingJobName"])
+            if said["OutputDataConfig"]["S3OutputPath"].rstrip("/") == request["output"]:
+                return str(one["TrainingJobName"])
+    return None
 
 
 def status(name: str, region: str | None) -> dict[str, Any]:
@@ -118,14 +135,18 @@ def _inputs(request: dict[str, Any], folder: Path, boto: Any) -> list[Any] | Non
     found = []
     for channel in _CHANNELS:
         if (folder / channel).is_dir():
-            address = f"{request['store']}/{channel}/"
-            _upload(folder / channel, address, boto)
+            address = _upload(folder / channel, f"{request['store']}/{channel}/", boto)
             found.append(InputData(channel_name=channel, data_source=address))
     return found or None
 
 
-def _upload(folder: Path, address: str, boto: Any) -> None:
-    """Bring a folder to S3; what lies there in the same size stays: a second launch sends nothing again."""
+def _upload(folder: Path, below: str, boto: Any) -> str:
+    """Bring a folder to S3; returns its address. A second launch sends nothing again.
+
+    The address follows from what lies in the folder, because another commit's weights have the same names and sizes.
+    What is new in a folder is sent with all the rest of it; a folder that was brought in part is completed.
+    """
+    address = f"{below}{_state(folder)}/"
     bucket, _, prefix = address.removeprefix("s3://").partition("/")
     client = boto.client("s3")
     pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
@@ -135,11 +156,24 @@ def _upload(folder: Path, address: str, boto: Any) -> None:
         if there.get(key) != path.stat().st_size:
             print(f"to s3://{bucket}/{key}", file=sys.stderr, flush=True)
             client.upload_file(str(path), bucket, key)
+    return address
+
+
+def _state(folder: Path) -> str:
+    """A name for what lies in a folder: paths, and the content of small files, size and time of large ones."""
+    seen = hashlib.sha256()
+    for path in sorted(_files(folder)):
+        found = path.stat()
+        small = found.st_size <= _SMALL
+        what = hashlib.sha256(path.read_bytes()).hexdigest() if small else f"{found.st_size} {found.st_mtime_ns}"
+        seen.update(f"{path.relative_to(folder).as_posix()}\0{what}\n".encode())
+    return seen.hexdigest()[:16]
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    # A snapshot of the hub consists of links into its cache.
-    for place, _, names in os.walk(folder, followlinks=True):
+    # A snapshot of the hub consists of links into its cache; its hidden folders hold notes on the fetch alone.
+    for place, folders, names in os.walk(folder, followlinks=True):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             yield Path(place) / name
 

@@ -18,7 +18,13 @@ import tempfile
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING or __package__:
+    from train.inside import process
+else:  # run from code/, beside its siblings
+    sys.path.insert(0, str(Path(__file__).absolute().parent))
+    import process
 
 SAMPLED = 24  # rows that are decoded again and compared with what the dataset says
 NAMED = 20  # rows that are named where many are concerned
@@ -366,6 +372,7 @@ def main() -> int:
     parser.add_argument("--on-cut", choices=["keep", "drop", "fail"], default="keep")
     parser.add_argument("--workers", type=int, default=1)
     flags = parser.parse_args()
+    process.end_with_parent()
     folder = flags.job.absolute().parent
     out, to = flags.out.absolute(), flags.to.absolute() if flags.to else None
     job = json.loads(flags.job.read_text("utf-8"))

@@ -55,16 +55,16 @@ def require(program: str) -> None:
         )
 
 
-def submit(script: Path, *, after: str | None, later: int) -> str:
-    """The id of a new job, which waits for the end of `after`. Raises Stopped where Slurm does not take it."""
-    wait = [f"--dependency=afterany:{after}"] if after else []
+def submit(script: Path, *, after: Sequence[str], later: int) -> str:
+    """The id of a new job, which waits for the end of the last of `after`. Raises Stopped where Slurm refuses it."""
+    wait = [f"--dependency=afterany:{after[-1]}"] if after else []
     done = _run("sbatch", "--parsable", *wait, script, str(later))
     if done.returncode:
         raise Stopped(
             f"Slurm did not take the job: {done.stderr.strip()}",
             where=str(script),
             next="mend train.launcher in the recipe, then launch again"
-            + (f"; what was submitted before: scancel {after}" if after else ""),
+            + (f"; first end what was submitted before it: scancel {' '.join(after)}" if after else ""),
         )
     return done.stdout.strip().partition(";")[0]
 
@@ -91,7 +91,10 @@ def _runs(command: str, script: Path) -> bool:
 
 
 def where(ids: list[str]) -> Where:
-    """What Slurm says of the jobs of a chain: the one that runs, else the first that waits, else how it ended."""
+    """What Slurm says of the jobs of a chain: the one that runs, else the first that waits, else how it ended.
+
+    A job that fails for good cancels those behind it: that is no cancelled run.
+    """
     jobs = [_job(one) for one in ids]
     known = [one for one in jobs if one is not None]
     if not known:
@@ -101,7 +104,8 @@ def where(ids: list[str]) -> Where:
         if state in now:
             job = known[now.index(state)]
             return Where(state, _words(job), job.id)
-    return Where(known[-1].word, _words(known[-1]), known[-1].id)
+    last = ([one for one in known if one.state != "CANCELLED"] or known)[-1]
+    return Where(last.word, _words(last), last.id)
 
 
 def _words(job: JobNow) -> str:
@@ -128,7 +132,8 @@ def _job(one: str) -> JobNow | None:
 def each(nodes: int, options: Sequence[str], argv: Sequence[str], folder: Path, end: float) -> list[NodeReply]:
     """Run a command once on every node of an allocation of its own; it ends by `end` (monotonic), queueing included.
 
-    `folder` is empty and shared; it is taken away again.
+    `folder` is empty and shared, its name is nobody else's; it is taken away again, and so is an allocation that
+    came too late.
     """
     # Each task writes its own file: what srun passes on of several tasks is mixed.
     script = (
@@ -137,16 +142,21 @@ def each(nodes: int, options: Sequence[str], argv: Sequence[str], folder: Path, 
         "export VERISTILL_MASTER=$(scontrol show node \"$first\" --oneliner | grep -o 'NodeAddr=[^ ]*' | cut -d= -f2); "
         'printf %s "${SLURMD_NODENAME:-$(hostname)}" >"$out.node"; "$@" >"$out.out" 2>&1; printf %s "$?" >"$out.rc"'
     )
-    step = ["srun", *options, f"--ntasks={nodes}", "--ntasks-per-node=1", "--cpu-bind=none"]
+    name = f"veristill-{folder.name}"
+    step = ["srun", *options, f"--job-name={name}", f"--ntasks={nodes}", "--ntasks-per-node=1", "--cpu-bind=none"]
+    done = False
     try:
         words = ""
         try:
             left = max(1.0, end - time.monotonic())
             words = _run(*step, "bash", "-c", script, "each", folder, *argv, timeout=left).stderr.strip()
+            done = True
         except subprocess.TimeoutExpired:
             words = "no answer in time: the nodes were not free, or the command did not end"
         return [_reply(folder / str(rank), words) for rank in range(nodes)]
     finally:
+        if not done:  # an srun that is killed leaves its request in the queue, which would hold the nodes one day
+            _run("scancel", f"--name={name}")
         shutil.rmtree(folder, ignore_errors=True)
 
 

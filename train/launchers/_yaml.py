@@ -17,6 +17,6 @@ _Readable.add_representer(str, _text)
 
 
 def readable(value: dict[str, Any], *comments: str) -> str:
-    """A document with comment lines before it."""
+    """A document with comment lines before it; line ends in a comment end no comment."""
     body = yaml.dump(value, Dumper=_Readable, sort_keys=False, width=120, allow_unicode=True)
-    return "".join(f"# {line}\n" for line in comments) + body
+    return "".join(f"# {' '.join(line.splitlines())}\n" for line in comments) + body

@@ -72,7 +72,7 @@ class Kubernetes(Launcher):
 
     def status(self, job: "Job", here: Path) -> Where:
         """Only the cluster knows."""
-        return Where("unknown", f"ask the cluster: {self._command(f'get trainjob {label(job.name)}')}")
+        return Where("unknown", f"ask the cluster: {self._command(f'get trainjob {_name(job)}')}")
 
     def _command(self, what: str) -> str:
         return f"kubectl {f'--namespace {shlex.quote(self.namespace)} ' if self.namespace else ''}{what}"
@@ -95,7 +95,7 @@ class Kubernetes(Launcher):
         return {
             "apiVersion": "trainer.kubeflow.org/v1alpha1",
             "kind": "TrainJob",
-            "metadata": {"name": label(job.name), **namespace},
+            "metadata": {"name": _name(job), **namespace},
             "spec": {
                 "runtimeRef": {
                     "apiGroup": "trainer.kubeflow.org",
@@ -125,6 +125,12 @@ class Kubernetes(Launcher):
             "containers": [{"name": "node", "volumeMounts": mounts}],
             **{key: value for key, value in wishes.items() if value},
         }
+
+
+def _name(job: "Job") -> str:
+    """The TrainJob's name: it must begin with a letter (RFC 1035; Trainer refuses another)."""
+    name = label(job.name)
+    return name if name[0].isalpha() else f"run-{name}"
 
 
 def _patch(pod: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import quote
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -30,6 +31,7 @@ _CHANNELS = ("inputs", "tokenized")
 _ASK_S = 120.0
 # Hosts whose network NCCL uses through EFA (AWS, "Run distributed training with EFA").
 _EFA = ("ml.p4d", "ml.p4de", "ml.p5", "ml.p6", "ml.g5.48xlarge", "ml.g6.48xlarge", "ml.trn1")
+_RDMA = ("ml.p4d", "ml.p4de", "ml.p5", "ml.p6")  # on the others libfabric ends a process that asks for it
 _STATES: dict[str, State] = {"InProgress": "running", "Completed": "done", "Failed": "failed", "Stopping": "running"}
 _WAITING = ("Starting", "Pending", "LaunchingMLInstances", "PreparingTrainingStack", "Downloading")
 _LONGEST_H = 28 * 24  # SageMaker ends every job after 28 days
@@ -80,7 +82,7 @@ class Sagemaker(Launcher):
 
     def place(self, here: Path) -> str:
         """In the container, or on the mounted file system under the run's name."""
-        return f"{_SHARED}/{label(run_of(here))}" if self.fsx else _LOCAL
+        return f"{_SHARED}/{run_of(here)}" if self.fsx else _LOCAL
 
     def shared(self) -> bool:
         """Only with FSx."""
@@ -110,17 +112,21 @@ class Sagemaker(Launcher):
         with submitting(here):
             now = self.status(job, here)
             if now.state in ("queued", "running"):
-                raise Stopped(
-                    f"this training is already {now.state} (SageMaker job {now.id})",
-                    where=str(here),
-                    next="watch it with `veristill train status`, or stop it: "
-                    f"aws sagemaker stop-training-job --training-job-name {now.id}",
+                raise _runs(here, now.id, now.state)
+            if lacking := [one for one in self.pass_env if one not in os.environ]:
+                raise Prerequisite(
+                    f"{', '.join(lacking)} is not set here",
+                    where="train.launcher.pass_env",
+                    next=f"export {lacking[0]}=..., then launch again",
                 )
             say("bringing inputs to S3 and submitting the job")
-            name = self._sdk(here, None, "submit", str(here / "sagemaker" / "request.json"))["job"]
+            said = self._sdk(here, None, "submit", str(here / "sagemaker" / "request.json"))
+            name = said["job"]
             words = f"submitted SageMaker job {name}; logs: CloudWatch, /aws/sagemaker/TrainingJobs"
             launched = Launched(self.kind(), name, False, words)
             note(here, launched)
+            if said["already"]:  # submitted by a launch that was killed before it wrote that down, or from elsewhere
+                raise _runs(here, name, "under way")
         say(launched.words)
         return launched
 
@@ -137,7 +143,8 @@ class Sagemaker(Launcher):
         return Where(state, f"SageMaker job {launched.id}: {words or said['status']}", launched.id)
 
     def _request(self, job: "Job", block: "Train") -> dict[str, Any]:
-        store = f"{self.store.rstrip('/')}/{label(job.name)}"
+        # By the whole name: two runs whose labels are the same must not share checkpoints.
+        store = f"{self.store.rstrip('/')}/{quote(job.name, safe='')}"
         hours = self.max_wait_hours if self.max_wait_hours is not None else min(2 * self.max_hours, _LONGEST_H)
         return {
             "job_name": label(job.name),
@@ -168,7 +175,9 @@ class Sagemaker(Launcher):
         """Of the containers; what the ranks need besides stands in job.json."""
         found = {"VERISTILL_RUN": job.name}
         if self.instance_type.startswith(_EFA):
-            found |= {"FI_PROVIDER": "efa", "FI_EFA_USE_DEVICE_RDMA": "1", "RDMAV_FORK_SAFE": "1"}
+            found |= {"FI_PROVIDER": "efa", "RDMAV_FORK_SAFE": "1"}
+        if self.instance_type.startswith(_RDMA):
+            found |= {"FI_EFA_USE_DEVICE_RDMA": "1"}
         return found
 
     def _sdk(self, here: Path, limit: float | None, verb: str, what: str) -> dict[str, Any]:
@@ -191,6 +200,15 @@ class Sagemaker(Launcher):
             follow = "make an environment with `pip install 'sagemaker>=3'` and name it in train.launcher.sdk_python"
             raise Prerequisite(words[0], where="train.launcher: sagemaker", next=follow)
         raise Stopped(f"SageMaker refused: {words[0]}", where=verb, next="mend it, then launch again")
+
+
+def _runs(here: Path, name: str | None, state: str) -> Stopped:
+    return Stopped(
+        f"this training is already {state} (SageMaker job {name})",
+        where=str(here),
+        next="watch it with `veristill train status`, or stop it: "
+        f"aws sagemaker stop-training-job --training-job-name {name}",
+    )
 
 
 def _source(job: "Job") -> list[str]:

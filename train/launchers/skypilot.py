@@ -43,7 +43,7 @@ class Skypilot(Launcher):
 
     def place(self, here: Path) -> str:
         """Below `folder`, by the run's name."""
-        return f"{self.folder.rstrip('/')}/{label(run_of(here))}"
+        return f"{self.folder.rstrip('/')}/{run_of(here)}"
 
     def shared(self) -> bool:
         """Nodes keep what is their own."""
@@ -74,7 +74,9 @@ class Skypilot(Launcher):
             raise RecipeError("say which GPU, such as accelerator: H100", where="train.launcher.accelerator")
         script = compiled(files(__package__).joinpath("templates", "skypilot.sh").read_text("utf-8"), exact=True)
         run = script.render(
-            folder=shlex.quote(job.folder), mount=_MOUNT, name=label(job.name), python=shlex.quote(job.python)
+            folder=shlex.quote(job.folder),
+            kept=shlex.quote(f"{_MOUNT}/{job.name}"),  # by the whole name: two runs must not share checkpoints
+            python=shlex.quote(job.python),
         )
         gpus = {self.accelerator: job.processes} if job.accelerator == "cuda" else None
         disk = self.disk_gb or (round(block.cluster.disk_gb) if block.cluster.disk_gb else None)

@@ -123,7 +123,7 @@ class Slurm(Launcher):
             (here / "logs").mkdir(exist_ok=True)
             ids: list[str] = []
             for later in reversed(range(self.chain)):
-                ids.append(_queue.submit(here / SCRIPT, after=ids[-1] if ids else None, later=later))
+                ids.append(_queue.submit(here / SCRIPT, after=ids, later=later))
                 launched = self._launched(ids, here)
                 note(here, launched)
         say(launched.words)
@@ -183,7 +183,7 @@ class Slurm(Launcher):
             asked.append("--exclusive")
         if job.accelerator == "cuda" and not any(one.startswith(("--gres", "--gpus", "-G")) for one in self.directives):
             kind = f"{self.gpu_type}:" if self.gpu_type else ""
-            asked.append(f"--gpus-per-node={kind}{job.processes}")
+            asked.append(f"--gpus-per-node={quoted(f'{kind}{job.processes}')}")
         return asked
 
     def _setup(self) -> str:

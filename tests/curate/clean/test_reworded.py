@@ -217,8 +217,9 @@ async def test_a_score_is_that_of_these_rows(tmp_path: Path, models: Models) -> 
 
 async def test_private_questions_are_not_sent(tmp_path: Path, models: Models) -> None:
     against = {"against": [f"gpqa_diamond={Gpqa.tiny()}", str(tmp_path / "bench.jsonl")]}
-    await run(tmp_path, stage(tmp_path, models, **against), REWORDED)
-    assert sorted(models.embedded) == sorted([ITEM, REWORDED])
+    asked = json.loads(Gpqa.tiny().read_text("utf-8").splitlines()[0])["Question"]
+    report = await run(tmp_path, stage(tmp_path, models, **against), REWORDED, f"Think first. {asked}", " ")
+    assert sorted(models.embedded) == sorted([ITEM, REWORDED]) and report.clean[0].unexamined == 0
     await run(tmp_path, stage(tmp_path, models, **against, private=True), REWORDED)
     assert len(models.embedded) > 2 and "why" not in json.dumps(labels(tmp_path)[0]["evidence"].get("also", []))
 

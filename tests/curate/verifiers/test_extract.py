@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from curate.verifiers.extract import Found, boxed, final_answer, solution_part
+from curate.verifiers.extract import MOST_BOXES, Found, boxed, final_answer, solution_part
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,7 @@ def test_boxed(text: str, answer: str | None) -> None:
         ("So she has $1,200.50.", Found("$1,200.50", "last_number")),
         (r"$\boxed{1}$ and $\boxed{2}$", Found("1, 2", "boxed", "2", ("1", "2"))),
         (r"\boxed{1}, \boxed{2} \text{ or } \boxed{3}.", Found("1, 2, 3", "boxed", "3", ("1", "2", "3"))),
+        (r"\boxed{1}, \boxed{2}, \boxed{1}", Found("1, 2", "boxed", "1", ("1", "2", "1"))),
         (r"\boxed{1} is not right. \boxed{2}", Found("2", "boxed")),
         (r"= 2 + \frac{1}{2} + \frac{1}{8} + \cdots", None),
         ("answer is 3 but \\boxed{4}", Found("4", "boxed")),
@@ -55,6 +56,13 @@ def test_boxed(text: str, answer: str | None) -> None:
 )
 def test_the_order_of_the_rules(text: str, found: Found | None) -> None:
     assert final_answer(text, plain_number=True) == found
+
+
+def test_of_very_many_boxes_the_first_and_the_last_are_read() -> None:
+    found = final_answer(", ".join(rf"\boxed{{{n}}}" for n in range(40)), plain_number=True)
+    assert found is not None
+    assert (found.last, len(found.boxes)) == ("39", MOST_BOXES + 1)
+    assert final_answer(r"\boxed{7}, " * 40, plain_number=True) == Found("7", "boxed")
 
 
 def test_the_last_number_counts_only_where_a_number_is_asked_for() -> None:

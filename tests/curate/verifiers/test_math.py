@@ -86,6 +86,14 @@ async def test_words_that_differ_are_unsure() -> None:
         ("agree", "2", r"First $\boxed{1}$ was tried. Then $\boxed{2}$.", "pass"),
         ("agree", r"\frac{639}{40}", r"$d = \boxed{15\frac{39}{40}},$ or $\boxed{\frac{639}{40}}$ inches.", "pass"),
         ("agree", r"\frac{639}{40}", r"$d = \boxed{15\frac{3}{40}},$ or $\boxed{\frac{639}{40}}$ inches.", "unsure"),
+        ("agree", r"42\%", r"It is \boxed{42\%}, or \boxed{42}.", "pass"),
+        ("agree", r"42\%", r"It is \boxed{42} or \boxed{0.42}.", "unsure"),  # each may be it, both are a hedge
+        ("agree", "1", r"So \boxed{x=1}, \boxed{y=1}.", "unsure"),
+        ("agree", "1,2,1", r"They are \boxed{1}, \boxed{2} and \boxed{1}.", "unsure"),
+        ("agree", "1,2", r"They are \boxed{1}, \boxed{2} and \boxed{1}.", "unsure"),
+        ("agree", "99", ", ".join(rf"\boxed{{{n}}}" for n in range(100)), "unsure"),  # more than are read
+        ("phrase", "99", ", ".join(rf"\boxed{{{n}}}" for n in range(100)), "unsure"),
+        ("last", "99", ", ".join(rf"\boxed{{{n}}}" for n in range(100)), "pass"),
     ],
 )
 async def test_several_boxes(boxes: str, gold: str, text: str, outcome: str) -> None:

@@ -1,7 +1,7 @@
 set -eu
 folder={{ folder }}
 # What a node keeps lies in the bucket under its number: all nodes mount the same one.
-kept={{ mount }}/{{ name }}/node-$SKYPILOT_NODE_RANK
+kept={{ kept }}/node-$SKYPILOT_NODE_RANK
 mkdir -p "$folder" "$kept"/output "$kept"/state "$kept"/logs
 for one in *; do  # the student is large: it stays where SkyPilot put it
     case $one in
