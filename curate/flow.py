@@ -159,7 +159,8 @@ class Flow(_Block):
     def _selectors_read_columns(self) -> Self:
         wrong = problem(self.select, self.clean, self.measure)
         if wrong is not None:
-            raise PydanticCustomError("select_column", "{what}", {"what": wrong})
+            number, what = wrong
+            raise PydanticCustomError("select_column", "select[{number}]: {what}", {"number": number, "what": what})
         return self
 
     def work(self) -> Work:

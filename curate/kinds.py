@@ -179,6 +179,7 @@ class Selector(Kind):
     """
 
     published: ClassVar[bool] = False  # True: its evidence on a row it keeps is published with that row
+    words: ClassVar[tuple[str, ...]] = ()  # what may stand in the place of a column
 
     def reads(self) -> frozenset[str]:
         """The names of the columns that `select` reads."""

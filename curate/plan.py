@@ -21,6 +21,7 @@ from curate.flow import Flow, Options
 from curate.foreseen import COLUMNS, Foreseen, foreseen, reward_foreseen
 from curate.gates import sample
 from curate.ingest import ingest_key, ingested
+from curate.interrupts import plain_interrupts
 from curate.keys import digest
 from curate.kinds import Gate
 from curate.labels import Kept, Stage, clean
@@ -83,6 +84,7 @@ async def plan(flow: Flow, options: Options, probe: int | None = None) -> Plan:
 
     Raises what reading the sources raises; with `probe` also Stopped and Prerequisite, as a run does.
     """
+    plain_interrupts()  # the survey awaits nothing: asyncio would take an interrupt at its end
     run = Run(options.root, flow.name)
     progress = Progress(quiet=options.quiet)
     probed = 0
@@ -214,7 +216,9 @@ def _planned(flow: Flow, here: _Here, survey: Survey, beside: tuple[TeacherPlan,
         gpu_hours=sum(hours, nothing) if hours else None,
         teachers=teachers,
     )
-    return made.model_copy(update={"notes": (*here.notes(), *_wasted(flow, survey), *notes, *_notes(flow, made))})
+    return made.model_copy(
+        update={"notes": (*here.notes(), *_wasted(flow, survey), *_spread(survey), *notes, *_notes(flow, made))}
+    )
 
 
 def _judging(flow: Flow, survey: Survey, requests: Range) -> tuple[Range, list[str]]:
@@ -239,6 +243,12 @@ def _wasted(flow: Flow, survey: Survey) -> Iterator[str]:
             f"{survey.truths.total():,} questions, and only verified ones are selected: map the column of their truth "
             "(`columns: {answer: ...}`), or add a chain to `verify:`"
         )
+
+
+def _spread(survey: Survey) -> list[str]:
+    if not survey.spread:
+        return []
+    return ["so many samples were looked at here and there: what is answered and paid for is an estimate, a run counts"]
 
 
 def _notes(flow: Flow, made: Plan) -> Iterator[str]:

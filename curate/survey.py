@@ -2,6 +2,7 @@
 
 from array import array
 from collections import Counter, defaultdict
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,12 @@ from curate.questions import questions_of
 from curate.records import Question
 from curate.resources import Resources
 from curate.solve import Solved, Work, decide
+from curate.turns import PART
 
 _Who = tuple[int, ...]  # numbers of teachers
+_Amounts = NDArray[np.float64]  # (teachers, 2): answers, and USD paid for them
+_ALL_PARTS = 32  # parts of a question's samples that are all looked at: 8,192 requests, about a second
+_SPREAD = 8  # of more, those that are looked at first
 
 
 class Survey:
@@ -43,6 +48,8 @@ class Survey:
         self._counted: set[int] = set()
         self._shared: list[set[int]] = [set() for _ in self.seen]
         self._problems, self._bytes = 0, 0  # questions, and what their problems have
+        self.spread = False  # whether there were too many samples to look at all answers
+        self._estimated: _Amounts = np.zeros((len(self.seen), 2))  # of those that were not looked at
 
     def take(self, part: pa.Table, *, fresh: bool) -> None:
         """Take some questions; `fresh` where the ledger holds no answer at all."""
@@ -61,12 +68,48 @@ class Survey:
                     self._share(number, call, seen)
         if fresh:
             return
-        for samples in self.asking.parts():
-            answered = self._answers(questions, samples)
-            if self.asking.want is not None or self._work.router.judges():
-                decided = decide(questions, self._work, self._resources, samples)
-                for question, solved, per_teacher in zip(questions, decided, answered, strict=True):
-                    self._decided(self._who(question), solved, per_teacher)
+        parts = list(self.asking.parts())
+        if len(parts) <= _ALL_PARTS:
+            for samples in parts:
+                self._look(questions, samples)
+        else:
+            self._estimated += self._spread(questions, parts)
+
+    def _spread(self, questions: list[Question], parts: list[range | None]) -> _Amounts:
+        """Look at some parts of very many samples; what those between them come to, by their neighbours.
+
+        Answers come in the order of their samples, mostly: where two neighbours differ, the part between them is looked
+        at too, so that the place where they end is found.
+        """
+        last = len(parts) - 1
+        places = sorted({*np.linspace(0, last - 1, _SPREAD).astype(int).tolist(), last})
+        took = {place: self._look(questions, parts[place]) for place in places}
+        spans, between = list(pairwise(places)), np.zeros((len(self.seen), 2))
+        while spans:
+            low, high = spans.pop()
+            if high - low < 2:
+                continue
+            if _alike(took[low], took[high], PART * len(questions)):
+                between += (took[low] + took[high]) / 2 * (high - low - 1)
+                continue
+            middle = (low + high) // 2
+            took[middle] = self._look(questions, parts[middle])
+            spans += [(low, middle), (middle, high)]
+        self.spread = True
+        return between
+
+    def _look(self, questions: list[Question], samples: range | None) -> _Amounts:
+        """Count what the ledger has of a part of the samples: of each teacher the answers, and the USD paid."""
+        before = self._amounts()
+        answered = self._answers(questions, samples)
+        if self.asking.want is not None or self._work.router.judges():
+            decided = decide(questions, self._work, self._resources, samples)
+            for question, solved, per_teacher in zip(questions, decided, answered, strict=True):
+                self._decided(self._who(question), solved, per_teacher)
+        return self._amounts() - before
+
+    def _amounts(self) -> _Amounts:
+        return np.array([[seen.answered, seen.paid] for seen in self.seen], dtype=np.float64).reshape(-1, 2)
 
     def _who(self, question: Question) -> _Who:
         return tuple(number for number, teacher in enumerate(self.asking.teachers) if teacher.asks(question))
@@ -152,7 +195,10 @@ class Survey:
             self.finished[who].append(solved.asked)
 
     def close(self, *, fresh: bool) -> None:
-        """Count what stands twice in the sources once: it is asked once."""
+        """Count what stands twice in the sources once: it is asked once. Add what was not looked at."""
+        for seen, (answered, paid) in zip(self.seen, self._estimated.tolist(), strict=True):
+            seen.answered += round(answered)
+            seen.paid += paid
         for seen, keys in zip(self.seen, self._asked, strict=True):
             seen.questions = len(np.unique(np.frombuffer(keys, dtype=np.uint64)))
             seen.text_bytes = round(seen.text_bytes * seen.questions / max(1, len(keys)))
@@ -180,6 +226,12 @@ class Survey:
         mine = sum(count for others, count in self.asks.items() if number in others)
         once = self.seen[number].questions * self.asks[who] / mine  # what stands twice in the sources is asked once
         return each * min(float(self.open[who]), once)
+
+
+def _alike(one: _Amounts, other: _Amounts, most: int) -> bool:
+    """Whether two parts of at most `most` requests have about as many answers; none is like none alone."""
+    counts, others = one[:, 0], other[:, 0]
+    return bool(np.all(((counts > 0) == (others > 0)) & (np.abs(counts - others) <= most / 16)))
 
 
 def _servers(teacher: Teacher) -> int:

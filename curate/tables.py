@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from curate.audit.datasets import Dataset
 
+# Where a file of questions mostly has them, in the order in which they are looked for.
+QUESTIONS = ("problem", "question", "prompt", "query", "instruction", "text", "Problem", "Question")
 _SYNC_S = 1.0
 _ROWS = 10_000  # of a row group of OUT
 _BATCH_ROWS, _BATCH_CHARS = 1024, 4 << 20
@@ -69,6 +71,15 @@ def need_columns(dataset: "Dataset", columns: Sequence[str]) -> None:
                 where=dataset.name,
                 next=f"{nearest(name, dataset.columns)}it has: {shown}",
             )
+
+
+def question_column(dataset: "Dataset", by: str = "--column") -> str:
+    """The first of `QUESTIONS` that the table has. Raises InputError where it has none, with what names one (`by`)."""
+    found = next((name for name in QUESTIONS if name in dataset.columns), None)
+    if found is None:
+        shown = ", ".join(map(str, list(dataset.columns)[:30]))
+        raise InputError("which column holds the texts?", where=dataset.name, next=f"say it with {by}; it has: {shown}")
+    return found
 
 
 def _text(value: Any, name: str, row: int, column: str) -> str | None:

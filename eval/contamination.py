@@ -80,11 +80,9 @@ def _items(questions: "QuestionTable") -> "Iterator[Item]":
 
 
 def _column(opened: "Dataset", wanted: Contamination) -> str:
-    from curate.contamination.against import COLUMNS
-    from curate.tables import need_columns
+    from curate.tables import need_columns, question_column
 
-    found = next((name for name in COLUMNS if name in opened.columns), "problem")
-    column = wanted.column or found
+    column = wanted.column or question_column(opened, "`column:`")
     need_columns(opened, [column])
     return column
 

@@ -56,9 +56,7 @@ async def rows_of(
             yield row
 
 
-def _questions(
-    groups: Iterable[pa.Table], work: Work, resources: Resources
-) -> Iterator[tuple[pa.Table, list[Sample]]]:
+def _questions(groups: Iterable[pa.Table], work: Work, resources: Resources) -> Iterator[tuple[pa.Table, list[Sample]]]:
     """All samples of each question together: equal answers are numbered over all of them, however many parts."""
     held: list[Sample] = []
     of: pa.Table = None

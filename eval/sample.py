@@ -35,6 +35,7 @@ from eval.pose import BENCH, USE, Graders, Posed, Posing, Setting, Student, paye
 from eval.protocol import Preset, benchmark, prompt_of
 from eval.results import PROTOCOL, ResultWriter, slug
 from eval.rows import Grading, rows_of
+from eval.scores import write_scores
 from eval.use import Used, in_use
 from eval.weights import told_apart
 
@@ -62,6 +63,7 @@ class Evaluated(NamedTuple):
     truncated: int
     cost_usd: float
     troubles: tuple[str, ...]
+    scores: tuple[dict[str, Any], ...]  # of each benchmark, as in scores.json
 
     def raise_for_errors(self) -> None:
         """Raise Failed where a sample has no verdict because of trouble of ours."""
@@ -275,6 +277,8 @@ class _One:
                 cost += row["cost_usd"] or 0.0
                 bar.advance()
         counters = resources.calls.of(USE)
+        # Now: where another model stops the command, old scores must not lie beside new results.
+        scores = await asyncio.to_thread(write_scores, folder)
         return Evaluated(
             model=label,
             folder=folder,
@@ -286,6 +290,7 @@ class _One:
             truncated=truncated,
             cost_usd=round(cost, 6),
             troubles=tuple(why for why, _ in self._troubles.most_common(10)),
+            scores=tuple(scores["benchmarks"]),
         )
 
     def _lock(self, label: str, model: Teacher, variant: Variant | None, work: Work, ingested: Ingested) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from curate.run import replace_file
 from eval import metrics
 from eval.generalise import generalised
-from eval.graded import GRADINGS, graded
+from eval.graded import GRADINGS, graded, without_nan
 from eval.results import SCORES, Samples, by_question, read_results
 from eval.statistics import Estimate, estimate
 

@@ -259,7 +259,21 @@ def _words(item: Kind) -> str:
 
 
 def _unset_keys(flow: Flow) -> Iterator[str]:
-    for _, what, teacher in _models(flow):
-        key = getattr(teacher, "api_key_env", None)
-        if key and not os.environ.get(key):
-            yield f"{what} {teacher.name()} needs the environment variable {key}, which is not set: export {key}=..."
+    """Each variable once, with all that need it."""
+    needs: dict[str, list[str]] = {}
+    reward = flow.reward()
+    asked: list[tuple[str, Any]] = [(what, model) for _, what, model in _models(flow)]
+    if reward is not None:  # a kind of its own may ask a model in yet another field: each is looked at
+        fields = (getattr(reward, name) for name in type(reward).model_fields)
+        asked += [("reward", one) for one in (reward, *fields)]
+    for what, model in asked:
+        for key in model.key_variables() if hasattr(model, "key_variables") else ():
+            if not os.environ.get(key):
+                name = reward.name() if what == "reward" and reward is not None else model.name()
+                needs.setdefault(key, []).append(f"{what} {name}")
+    for key, named in needs.items():
+        who = list(dict.fromkeys(named))
+        yield (
+            f"{', '.join(who)} {'needs' if len(who) == 1 else 'need'} the environment variable {key}, which is not "
+            f"set: export {key}=..."
+        )

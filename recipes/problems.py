@@ -59,7 +59,7 @@ def _problems(document: Document, error: ValidationError, model: type[BaseModel]
     for item in items:
         if item["type"] == "too_short" and any(_within(other["loc"], item["loc"]) for other in items):
             continue  # empty only because its items were refused, which is told below
-        trail = document.trail(item["loc"])
+        trail = document.trail(_place(item))
         if item["type"] == "missing":
             trail = (*trail, item["loc"][-1])
         place = (document.line(trail), spell(trail))
@@ -75,6 +75,12 @@ def _problems(document: Document, error: ValidationError, model: type[BaseModel]
         (f"{document.path}:{line}", f"{key}: {_joined([_counted(text, unset) for text in texts])}")
         for (line, key), texts in sorted(found.items())
     ]
+
+
+def _place(item: Any) -> tuple[Key, ...]:
+    """Where an error is: one of a whole recipe that is of one selector says of which."""
+    place: tuple[Key, ...] = item["loc"]
+    return (*place, "select", item["ctx"]["number"]) if item["type"] == "select_column" else place
 
 
 def _counted(text: str, times: dict[str, int]) -> str:
@@ -101,6 +107,8 @@ def _say(item: Any, trail: tuple[Key, ...], document: Document, model: type[Base
         return f"unknown key; {nearest(str(trail[-1]), _keys_at(model, document.values, item['loc'][:-1]))}"
     if kind == "invalid_key":
         return "a key must be text; put it in quotes"
+    if kind == "select_column":
+        return str(item["ctx"]["what"])
     if kind == "missing":
         return "this key is missing"
     if kind in ("literal_error", "enum"):

@@ -87,7 +87,10 @@ def planned(block: "Train | None", here: Path) -> "Model | None":
         plan = Plan.model_validate_json((here / _PLAN).read_text("utf-8"))
     except (OSError, ValueError):
         return None
-    gpu = machine(block.cluster) if block is not None else None
+    try:
+        gpu = machine(block.cluster) if block is not None else None
+    except RecipeError:  # a GPU whose peak nobody said: `plan` tells so
+        return None
     if gpu is None or block is None:
         return None
     took = plan.time.hours if plan.time else None

@@ -28,6 +28,7 @@ HOW_TO = [
     "decontaminate",
     "select",
     "evaluation",
+    "read-an-evaluation",
     "training-preflight",
 ]
 RUN = ["README.md", "docs/tutorial.md", *(f"docs/how-to/{name}.md" for name in HOW_TO)]

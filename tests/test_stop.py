@@ -30,8 +30,11 @@ def recipe(folder: Path, teacher: str, more: str = "") -> Path:
     return path
 
 
-def start(path: Path, *options: str) -> subprocess.Popen[str]:
+def start(path: Path, *options: str, background: bool = False) -> subprocess.Popen[str]:
+    """A run; in the background as a script starts it with `&`, which has it ignore Ctrl-C."""
     command = [str(VERISTILL), "--root", str(path.parent), "run", str(path), *options]
+    if background:
+        command = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh", *command]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -65,11 +68,12 @@ def wait_for_sends(path: Path, count: int) -> None:
     pytest.fail("the run never asked that much")
 
 
-def test_one_interrupt_keeps_what_is_in_flight(tmp_path: Path) -> None:
+@pytest.mark.parametrize("background", [False, True])
+def test_one_interrupt_keeps_what_is_in_flight(tmp_path: Path, background: bool) -> None:
     path = recipe(tmp_path, "latency_s: 1.5, concurrency: 4")
-    process = start(path)
+    process = start(path, background=background)
     wait_for_answers(path, 1)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM if background else signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 4, err
     assert "stopping: waiting for" in err

@@ -68,7 +68,10 @@ def source(folder: Path, job: Job, step: int | None = None) -> Source:
     there = ", ".join(str(checkpoints.step(one)) for one in checkpoints.listed(output)) or "none"
     if not place.is_dir():
         raise InputError(f"there is no checkpoint of step {step}; there are: {there}", where=str(output))
-    reason = checkpoints.fault(place, checkpoints.Wanted.of(job.model_dump()))
+    try:
+        reason = checkpoints.fault(place, checkpoints.Wanted.of(job.model_dump()))
+    except checkpoints.Refused as refused:  # whole, but not of this job as the recipe has it now
+        reason = str(refused)
     kind = _layout(place)
     if reason is not None or kind is None:
         raise InputError(f"{place.name} cannot be used: {reason or 'it holds no weights'}", where=str(output),

@@ -106,7 +106,7 @@ class Checkpoints(_Block):
     """When the state is saved."""
 
     every: int = Field(100, ge=1, description="Steps between two checkpoints.")
-    keep: int = Field(2, ge=1, description="Newest checkpoints that stay on disk.")
+    keep: int = Field(2, ge=1, description="Newest checkpoints that stay on disk; of several processes 2 or more.")
     resumable: bool = Field(True, description="With the optimizer's state; false: weights alone, nothing can go on.")
     gather: bool = Field(
         True, description="ZeRO-3: also whole 16-bit weights in every checkpoint; false: shards, gathered at the end."
@@ -138,7 +138,9 @@ class Retries(_Block):
 
     attempts: int = Field(5, ge=1, description="Starts in all; two failures in a row without progress end it sooner.")
     hang_minutes: float = Field(30.0, gt=0, description="No step for this long: the attempt is ended.")
-    first_step_minutes: float = Field(60.0, gt=0, description="The same before the first step of an attempt.")
+    first_step_minutes: float = Field(
+        60.0, gt=0, description="The same before the first step, and while a checkpoint is written and does not grow."
+    )
     grace_seconds: float = Field(60.0, gt=0, description="From a polite stop to a kill.")
 
 
@@ -206,6 +208,8 @@ class Train(_Block):
             raise ValueError("shard: ddp splits nothing, so nothing can be offloaded: say offload: none")
         if self.shard == "zero2" and self.offload == "all":
             raise ValueError("zero2 keeps the parameters whole on every GPU: say offload: optimizer, or shard: zero3")
+        if self.shard == "fsdp" and self.on_cpu:
+            raise ValueError("fsdp shards nothing on the CPU, it trains as ddp there: say shard: ddp, or zero3")
         if self.shard == "fsdp" and self.offload == "optimizer":
             raise ValueError("fsdp offloads parameters and optimizer together: say offload: all, or offload: none")
         return self

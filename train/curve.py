@@ -1,6 +1,7 @@
 """The loss curve: in the terminal, and as a PNG, drawn by the matplotlib that the training interpreter has anyway."""
 
 import json
+import math
 import subprocess
 from collections.abc import Sequence
 from importlib.resources import files
@@ -20,9 +21,10 @@ _LABEL = 8  # characters of the scale at the left
 def text(found: Sequence[Point], width: int = 72, height: int = 12) -> str:
     """The curve in `width` columns and `height` lines of braille dots, its scale at the left, steps below.
 
-    Where several steps share a column of dots, their mean stands there. Empty where there is no loss yet.
+    Where several steps share a column of dots, their mean stands there. Empty where there is no loss yet. A loss that
+    is no number any more (nan, inf) has no dot.
     """
-    losses = [(one.step, one.loss) for one in found if one.loss is not None]
+    losses = _drawable(found)
     if not losses:
         return ""
     columns, rows = max(2, width - _LABEL - 1) * 2, height * 4
@@ -46,6 +48,10 @@ def text(found: Sequence[Point], width: int = 72, height: int = 12) -> str:
     return "\n".join([*lines, " " * _LABEL + left + f"{last:,}".rjust(columns // 2 - len(left))])
 
 
+def _drawable(found: Sequence[Point]) -> list[tuple[int, float]]:
+    return [(one.step, one.loss) for one in found if one.loss is not None and math.isfinite(one.loss)]
+
+
 def _joined(heights: dict[int, int]) -> list[tuple[int, int]]:
     """The dots of a line through (column, row) pairs: upright between neighbours, straight over gaps."""
     dots: list[tuple[int, int]] = []
@@ -63,7 +69,7 @@ def png(found: Sequence[Point], path: Path, python: Path, title: str) -> None:
     Raises InputError where there is no loss yet or the file cannot be written, Prerequisite where `python` has no
     matplotlib.
     """
-    losses = [(one.step, one.loss) for one in found if one.loss is not None]
+    losses = _drawable(found)
     if not losses:
         raise InputError("there is no loss in the log yet", where=title, next="wait for the first steps")
     path.parent.mkdir(parents=True, exist_ok=True)

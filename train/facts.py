@@ -5,6 +5,7 @@ student needs no network. Only config.json is fetched, never weights. Only dense
 """
 
 import json
+import math
 import struct
 from collections.abc import Mapping
 from functools import cache
@@ -151,7 +152,7 @@ def from_config(config: Mapping[str, Any], source: str) -> Facts:
             qk_norm=kind == "qwen3",
             positions=config.get("max_position_embeddings"),
         )
-    except (KeyError, ValidationError) as error:
+    except (KeyError, TypeError, ValidationError) as error:
         lacking = f"it has no {error}" if isinstance(error, KeyError) else str(error).splitlines()[0]
         raise InputError(f"not the configuration of a {kind} model: {lacking}", where=source) from None
 
@@ -169,15 +170,12 @@ def _elements(path: Path) -> int:
         length = struct.unpack("<Q", first)[0] if len(first) == 8 else 0
         if not 0 < length <= _HEADER:
             raise InputError("not a safetensors file: is it a pointer of Git LFS?", where=str(path))
-        header = json.loads(file.read(length))
-    count = 0
-    for name, tensor in header.items():
-        if name != "__metadata__":
-            size = 1
-            for side in tensor["shape"]:
-                size *= side
-            count += size
-    return count
+        text = file.read(length)
+    try:
+        header = json.loads(text)
+        return sum(math.prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise InputError("not a safetensors file: its header cannot be read", where=str(path)) from None
 
 
 def _config(path: Path) -> dict[str, Any]:

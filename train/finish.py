@@ -8,7 +8,7 @@ from curate.errors import VeristillError
 from curate.sources.files import fingerprint
 from train import after, card, curve, dataset, readings
 from train.block import is_folder
-from train.environment import NEEDED, examine
+from train.environment import NEEDED, examine, interpreter
 from train.inside import process
 from train.stage import Staged
 from train.status import job_of
@@ -31,13 +31,17 @@ class Finished(NamedTuple):
 
 
 def finish(
-    block: "Train", here: Path, *, step: int | None = None, dtype: str | None = None, repo: str | None = None
-) -> Finished:
+    block: "Train", here: Path, root: Path, *, step: int | None = None, dtype: str | None = None,
+    repo: str | None = None,
+) -> Finished:  # fmt: skip
     """Make the model of the run in `here`, or find it made; its card is written anew, for `repo` where it is to go.
 
-    Raises what `after.source` and `after.gather` raise.
+    The interpreter of a run that trained in an image is not on this machine: the one under `root` takes its place.
+    Raises what `after.source` and `after.gather` raise, and Prerequisite without an interpreter.
     """
     job = job_of(here)
+    if not Path(job.python).exists():
+        job = job.model_copy(update={"python": str(interpreter(None, root))})
     source = after.source(here, job, step)
     asked = {"source": str(source.folder), "kind": source.kind, "step": source.step, "dtype": dtype}
     folder, record = here / "model", process.read_state(here / "state" / _RECORD)

@@ -91,6 +91,8 @@ def _time(time: Hours | None) -> Iterator[str]:
     ]
     if time.price_usd is not None:
         table.append(["  dollars", _ends(time.price_usd), ""])
+    else:
+        table.append(["  dollars", "-", "say cluster.price_per_gpu_hour, or price_per_node_hour"])
     table += [[f"  hours at {share:.0%}", f"{took:,.1f}", "if the MFU were so"] for share, took in time.busy]
     yield from _table(table)
 

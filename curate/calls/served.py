@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from curate.calls.model import URL, Address, Call, Rates
 from curate.calls.prices import Price, price_of
@@ -38,11 +38,25 @@ class Served(Record):
         None, description="What it costs; by default what curate/calls/prices.yaml says of the model at this host."
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _writes_nothing(cls, given: Any) -> Any:
+        """`price: {input: USD}` is enough: there is no answer to pay for."""
+        price = given.get("price") if isinstance(given, dict) else None
+        if not isinstance(price, dict) or "input" not in price or price.get("output") is not None:
+            return given
+        return {**given, "price": {**price, "output": 0.0}}
+
+    def key_variables(self) -> tuple[str, ...]:
+        """The environment variables that hold its keys, in order, each once."""
+        named = (self.api_key_env, *(one.api_key_env for one in self.endpoints))
+        return tuple(dict.fromkeys(filter(None, named)))
+
     async def open(self, resources: "Resources") -> None:
         """Raise Prerequisite if a key is not there, InputError if a budget is set and the price is not known."""
         if resources.read_only:
             return
-        for variable in {self.api_key_env, *(one.api_key_env for one in self.endpoints)}:
+        for variable in self.key_variables():
             key_of(variable)
         resources.calls.budget.require_price(self.known_price(), self.model)
 

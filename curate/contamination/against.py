@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from curate.kinds import Source
 
 _FILES = (".jsonl", ".jsonl.gz", ".parquet")
-COLUMNS = ("problem", "question", "prompt", "query", "instruction", "text", "Problem", "Question")
 _IDS = ("id", "unique_id", "task_id", "question_id", "problem_id", "ID")
 
 
@@ -80,12 +79,15 @@ class Against(BaseModel):
         return self.file.name
 
     def content(self) -> str:
-        """What its items depend on: the files' bytes, or the benchmark and its version. Raises InputError."""
+        """What its items, and what is told of them, depend on. Raises InputError.
+
+        The bytes and column of a file, or the benchmark and its version; and whether it may be shown.
+        """
         if self.file is not None:
-            return digest(self.name, file_mark(self.file))
+            return digest(self.name, file_mark(self.file), self.column, self.private)
         source = self._source()
         local = source.fingerprint() if self.path is not None else None
-        return digest(self.bench, source.spec(), local)
+        return digest(self.bench, source.spec(), local, self.private)
 
     def items(self) -> Iterator[Item]:
         """The items. Raises InputError, and Prerequisite where the hub is needed and cannot be reached."""
@@ -116,10 +118,10 @@ class Against(BaseModel):
 
     def _of_file(self, path: Path) -> Iterator[Item]:
         from curate.audit.datasets import open_dataset
-        from curate.tables import need_columns
+        from curate.tables import need_columns, question_column
 
         opened = open_dataset(str(path))
-        column = self.column or next((name for name in COLUMNS if name in opened.columns), "problem")
+        column = self.column or question_column(opened, "`column:`")
         need_columns(opened, [column])
         names = [name for name in _IDS if name in opened.columns][:1]
         for number, row in enumerate(opened.rows([column, *names])):

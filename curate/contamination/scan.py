@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from curate.clean.decontaminate import Decontaminate, Dropped
 from curate.contamination.again import Again, looking
-from curate.contamination.against import COLUMNS, Against, read_items
+from curate.contamination.against import Against, read_items
 from curate.contamination.index import Index
 from curate.contamination.match import Found, Matcher
 from curate.contamination.plant import ROWS, self_test
-from curate.errors import InputError
 from curate.progress import Bar, Progress
-from curate.tables import State, batches, distinct_files, need_columns
+from curate.tables import State, batches, distinct_files, need_columns, question_column
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -121,14 +120,7 @@ def _columns(opened: "Dataset", wanted: Sequence[str]) -> list[str]:
     if wanted:
         need_columns(opened, wanted)
         return list(dict.fromkeys(wanted))
-    found = next((name for name in COLUMNS if name in opened.columns), None)
-    if found is None:
-        raise InputError(
-            "which column holds the texts?",
-            where=opened.name,
-            next=f"say it with --column; it has: {', '.join(map(str, opened.columns[:30]))}",
-        )
-    return [found]
+    return [question_column(opened)]
 
 
 def _survey(index: Index, opened: "Dataset", columns: list[str], path: Path, bar: Bar) -> None:

@@ -77,28 +77,32 @@ def reads_texts(names: frozenset[str], measure: Measure) -> bool:
     return measure.tokenizer is not None or bool(names & texts - {"tokens"})
 
 
-def problem(selectors: Sequence[Selector], stages: Sequence[Label | Gate], measure: Measure) -> str | None:
-    """What is wrong with the columns that selectors read, in words; None: nothing."""
+def problem(selectors: Sequence[Selector], stages: Sequence[Label | Gate], measure: Measure) -> tuple[int, str] | None:
+    """The first selector that reads what it cannot, by its number, and what is wrong, in words; None: nothing."""
     scores = {name: stage for stage in stages for name in stage.gives()}
     types: dict[str, Any] = {name: column.type for name, column in COLUMNS.items()} | dict.fromkeys(scores, "number")
     for number, selector in enumerate(selectors):
         for name in sorted(selector.reads()):
             if name in scores and name in COLUMNS:
-                return (
-                    f"select[{number}]: '{name}' may be a score of the cleaning stage {scores[name].kind()} or a"
+                return number, (
+                    f"'{name}' may be a score of the cleaning stage {scores[name].kind()} or a"
                     " column of the run: give the score another name (`score:`)"
                 )
             if name == "reward" and measure.reward is None:
-                return f"select[{number}]: who is to be asked for 'reward'? Say it in `measure: {{reward: ...}}`"
+                return number, "who is to be asked for 'reward'? Say it in `measure: {reward: ...}`"
             if name == "benchmark" and (wrong := _unlooked(selector, selectors)):
-                return f"select[{number}]: {wrong}"
+                return number, wrong
             if name not in types and not name.startswith("meta."):
-                return f"select[{number}]: {nearest(name, sorted(types))}"
+                return number, nearest(name, sorted(types)) + _words(selector)
         try:
             selector.fits(types)
         except ValueError as error:
-            return f"select[{number}]: {error}"
+            return number, f"{error}{_words(selector)}"
     return None
+
+
+def _words(selector: Selector) -> str:
+    return f"; or one of {', '.join(selector.words)}" if selector.words else ""
 
 
 def _unlooked(selector: Selector, selectors: Sequence[Selector]) -> str | None:

@@ -39,7 +39,7 @@ class Options(Record):
     file: str
     out: Path
     config: str | None = None
-    column: str = "problem"
+    column: str = Field("", description="Empty: the first of problem, question, prompt...")
     rule: Literal["exact", "ratio", "template", "minhash"] = "ratio"
     threshold: float = Field(95.0, gt=0, le=100)
     numbers: Literal["ignore", "differ"] = "ignore"
@@ -90,6 +90,8 @@ def _dedup(options: Options, progress: Progress) -> dict[str, Any]:
 
     rule = Rule(options.rule, options.threshold, options.numbers, options.keep_per_family)
     given = open_dataset(options.file, options.config)
+    if not options.column:
+        options = options.model_copy(update={"column": tables.question_column(given)})
     others = open_dataset(options.against) if options.against else None
     for one in (given, others):
         if one is not None:

@@ -1,7 +1,7 @@
 """`kind: best_of`: the best answers to each question, by length, by order of asking or by any column."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,8 @@ class BestOf(Selector):
     by hash(seed, attempt_id). Equal questions of two sources are two questions.
     """
 
+    words: ClassVar[tuple[str, ...]] = (*_BY_LENGTH, "first", "first_verified", "random")
+
     n: int = Field(1, ge=1, description="Answers to keep per question.")
     by: str = Field(
         "shortest",
@@ -43,8 +45,7 @@ class BestOf(Selector):
 
     def reads(self) -> frozenset[str]:
         """The column, where `by` names one."""
-        plain = {*_BY_LENGTH, "first", "first_verified", "random"}
-        return frozenset() if self.by in plain else frozenset({self.by})
+        return frozenset() if self.by in self.words else frozenset({self.by})
 
     def fits(self, types: Mapping[str, str]) -> None:
         """Raises ValueError where a column that is ranked holds no numbers."""

@@ -139,7 +139,7 @@ class Api(Teacher):
         """Raise Prerequisite if the key is not there, InputError if a budget is set and the price is not known."""
         if resources.read_only:
             return
-        for variable in {self._key_variable(), *(one.api_key_env for one in self.endpoints)}:
+        for variable in self.key_variables():
             key_of(variable)
         resources.calls.budget.require_price(self.known_price(), self.name())
         if self.serve is not None and resources.calls.own_servers is not None:
@@ -202,6 +202,11 @@ class Api(Teacher):
 
     def _template(self) -> Prompt:
         return load("annotate", self.prompt)
+
+    def key_variables(self) -> tuple[str, ...]:
+        """The environment variables that hold its keys, in order, each once."""
+        named = (self._key_variable(), *(one.api_key_env for one in self.endpoints))
+        return tuple(dict.fromkeys(filter(None, named)))
 
     def _key_variable(self) -> str | None:
         elsewhere = self.base_url or self.endpoints or self.endpoints_folder or self.serve

@@ -5,11 +5,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from eval.compare import Compared, adjusted, compare
-from eval.results import PROTOCOL, Samples
+from eval.results import Samples
 from eval.scores import read_samples, scores_of
+from eval.unlike import read_lock
 
 _GENERAL = "general.json"
 
@@ -70,10 +69,8 @@ def gather(folders: Sequence[Path]) -> Gathered:
 
 def _model(folder: Path) -> Model:
     samples = tuple(read_samples(folder))
-    path = folder / PROTOCOL
-    lock: Any = yaml.safe_load(path.read_text("utf-8")) if path.is_file() else {}
-    told = lock if isinstance(lock, dict) else {}
-    name = str(told.get("model") or (folder.stem if folder.suffix == ".parquet" else folder.name))
+    told = read_lock(folder)
+    name = str(told.get("model") or (folder.parent.name if folder.suffix == ".parquet" else folder.name))
     return Model(name, folder, told, samples, tuple(scores_of(one) for one in samples))
 
 

@@ -13,6 +13,8 @@ from eval.results import Samples
 
 _BINS = tuple(2**power for power in range(6, 18))  # upper bounds in output tokens: 64 to 131,072
 _MOST = 40  # charts of one sort
+_MOST_MARKS = 400  # lines of the chart of accuracies
+_MOST_HEAT = 1_500_000  # characters of all heat maps
 
 
 def accuracy(found: Gathered) -> tuple[Chart, ...]:
@@ -28,7 +30,7 @@ def accuracy(found: Gathered) -> tuple[Chart, ...]:
                     marks.append(Mark(label, one["mean"], one["low"], one["high"], colour(at), grading != "ours"))
         marks += [Mark(f"{one.model}, published", one.score, colour="#888", hollow=True) for one in published(bench)]
     title = "Accuracy with 95 % intervals"
-    return (Chart("accuracy", title, charts.intervals(marks, title)),) if marks else ()
+    return (Chart("accuracy", title, charts.intervals(marks[:_MOST_MARKS], title)),) if marks else ()
 
 
 def within_tokens(found: Gathered) -> tuple[Chart, ...]:
@@ -69,11 +71,15 @@ def truncation(found: Gathered) -> tuple[Chart, ...]:
 
 
 def heat(found: Gathered) -> tuple[Chart, ...]:
-    """Heat maps of questions over runs."""
-    made = []
+    """Heat maps of questions over runs, up to 1.5 MB of them."""
+    made: list[Chart] = []
+    size = 0
     for _, model, samples in _each(found):
         title = f"{samples.bench}, {model.name}: questions across, runs down"
         drawn = heat_map(samples, title)
+        size += len(drawn.svg)
+        if size > _MOST_HEAT:
+            break
         made.append(Chart("heat", f"{title} ({drawn.left_out})" if drawn.left_out else title, drawn.svg))
     return tuple(made)
 

@@ -281,7 +281,9 @@ def _graded(model: str, bench: str, row: dict[str, Any]) -> tuple[Cell, ...]:
 
 def _questions(found: Gathered) -> Section:
     charts = heat(found)
-    return Section("questions", "Every question in every run", charts=charts)
+    lacking = sum(len(model.samples) for model in found.models) - len(charts)
+    words = (f"{lacking:,} more maps are left out to keep this page small.",) if lacking else ()
+    return Section("questions", "Every question in every run", words, charts=charts)
 
 
 def _table(title: str, head: tuple[str, ...], rows: Sequence[tuple[Cell, ...]]) -> Table:

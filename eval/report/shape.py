@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-_LONGEST = 200  # characters of a cell
+_LONGEST = 300  # characters of a cell
 
 
 class Cell(NamedTuple):
@@ -59,7 +59,7 @@ class Section(NamedTuple):
 
 
 def cell(value: Any) -> Cell:
-    """A cell of words (at most 200 characters) or of a plain number; empty for None."""
+    """A cell of words (at most 300 characters) or of a plain number; empty for None."""
     if value is None:
         return Cell("")
     if isinstance(value, bool):

@@ -20,7 +20,7 @@ _MOST_QUESTIONS = 12  # of a benchmark
 _MOST_MODELS = 4  # side by side
 _HEAD, _TAIL = 12_000, 6_000  # characters of a text
 _MOST_OF_ONE = 300_000  # characters of HTML that one rendered text may take
-MOST_OF_ALL = 8_000_000  # and all of them together
+_MOST_OF_ALL = 7_000_000  # and all of them together
 _KEYS = ("bench", "version", "question_id", "run")
 
 _Key = tuple[str, str, int]  # benchmark, question, run
@@ -126,7 +126,7 @@ async def _all(
         trace = await _trace(found, one, texts, renderer)
         size += sum(len(html) for html in (trace.problem, trace.reference))
         size += sum(len(side.reasoning) + len(side.solution) for side in trace.sides)
-        if size > MOST_OF_ALL:
+        if size > _MOST_OF_ALL:
             break
         made.append(trace)
     return made

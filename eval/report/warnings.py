@@ -8,6 +8,7 @@ from eval.graded import right
 from eval.published import published
 from eval.report.gathered import Gathered, Model
 from eval.statistics import Z95, smallest_difference
+from eval.unlike import unlike
 
 _CUT = 0.02  # share of answers that the cap cut, from which on it is said
 
@@ -16,6 +17,7 @@ def warnings(found: Gathered) -> tuple[str, ...]:
     """Sentences, what is missing and comparisons first."""
     return (
         *_missing(found),
+        *_unlike(found),
         *_noise(found),
         *_published(found),
         *(one for pair in found.pairs() for one in _of(*pair)),
@@ -28,6 +30,13 @@ def _missing(found: Gathered) -> Iterator[str]:
         kept = asked.get("kept", 0) if isinstance(asked, dict) else 0
         if (lacking := kept - sum(len(one.rows) for one in model.samples)) > 0:
             yield f"{model.name}: {lacking:,} of {kept:,} questions have no sample: the scores are of the others."
+
+
+def _unlike(found: Gathered) -> Iterator[str]:
+    first = found.models[0]
+    for other in found.models[1:]:
+        for said in unlike(first.lock, other.lock):
+            yield f"{first.name} and {other.name} were not evaluated alike: {said}."
 
 
 def _noise(found: Gathered) -> Iterator[str]:

@@ -99,22 +99,18 @@ def _run(
     assert recipe.eval is not None
     setting = Setting(root, recipe.name, recipe.sandbox, recipe.answers_from)
     done = run_evaluation(recipe.eval, setting, options)
-    rows = [row for one in done.models for row in _scores(one)]
+    rows = [{"model": one.model, **told} for one in done.models for told in one.scores]
     written = [] if rehearsed else _reports(done.models, inspect=inspect)
     if json:
         general = done.general.told if done.general is not None else None
-        show.as_json({"rehearsal": rehearsed, "scores": rows, "general": general})
+        dropped = done.models[0].dropped if done.models else {}
+        show.as_json({"rehearsal": rehearsed, "scores": rows, "dropped": dropped, "general": general})
     else:
         _show(rows, done.general.told if done.general is not None else None, rehearsed=rehearsed)
+        for reason, count in done.models[0].dropped.items() if done.models else ():
+            typer.echo(f"left out of the benchmarks: {count:,} rows, {reason}")
         typer.echo("".join(f"\nwrote {one}" for one in written))
     done.raise_for_errors()
-
-
-def _scores(one: "Evaluated") -> list[dict[str, Any]]:
-    """Write the scores of one model; returns those of each benchmark."""
-    from eval.scores import write_scores
-
-    return [{"model": one.model, **told} for told in write_scores(one.folder)["benchmarks"]]
 
 
 def _reports(models: "Sequence[Evaluated]", *, inspect: bool) -> list[Path]:
@@ -138,7 +134,7 @@ def _show(rows: list[dict[str, Any]], general: dict[str, Any] | None, *, rehears
     from recipes.cli import show
 
     if rehearsed:
-        typer.echo("rehearsal: bundled rows and made-up answers; nothing was asked, nothing is kept\n")
+        typer.echo("rehearsal: bundled rows, made-up answers: the scores mean nothing, and nothing is kept\n")
     head = ("model", "benchmark", "questions", "runs", "ours", "95 %", "evalchemy", "truncated", "unsure", "error")
     show.table(head, [_line(row) for row in rows])
     if general is not None:
@@ -163,6 +159,7 @@ def _compare(root: Path, what: list[str], out: Path | None, json: bool) -> None:
 
     from eval.compare import compare
     from eval.report.written import write_report
+    from eval.unlike import read_lock, unlike
     from recipes.cli import show
 
     if len(what) != 2:
@@ -171,10 +168,11 @@ def _compare(root: Path, what: list[str], out: Path | None, json: bool) -> None:
         raise typer.BadParameter(f"{out} does not end in .html", param_hint="-o")
     folders = [_folder(root, one) for one in what]
     found = compare(*folders)
+    differing = unlike(read_lock(folders[0]), read_lock(folders[1]))
     if out is not None:
         asyncio.run(write_report(folders, out))
     if json:
-        show.as_json([one.told() for one in found])
+        show.as_json({"not_alike": list(differing), "compared": [one.told() for one in found]})
         return
     show.pairs({"A": str(folders[0]), "B": str(folders[1])})
     typer.echo("")
@@ -184,6 +182,8 @@ def _compare(root: Path, what: list[str], out: Path | None, json: bool) -> None:
         for one in found
     ]
     show.table(head, lines)
+    for said in differing:
+        typer.echo(f"\nnot evaluated alike: {said}")
     if out is not None:
         typer.echo(f"\nwrote {out}")
 

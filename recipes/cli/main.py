@@ -62,6 +62,9 @@ def main() -> None:
 def command(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code (docs/reference/cli.md lists them)."""
     os.environ["PYTHONSAFEPATH"] = "1"
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        # A script's `veristill ... &` inherits that, and a SIGTERM, which we take as an interrupt, would do nothing.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _as_interrupt)
     try:
         _invoke(arguments)
@@ -72,7 +75,8 @@ def command(arguments: Sequence[str]) -> int:
         error.show()
         return 2
     except (KeyboardInterrupt, typer.Abort):
-        _say(f"\ninterrupted: every answer that came in is kept\n  go on with: {_again(arguments)}")
+        kept = ": every answer that came in is kept" if _asks(arguments) else ""
+        _say(f"\ninterrupted{kept}\n  go on with: {_again(arguments)}")
         return STOPPED
     except BrokenPipeError as error:
         if not _nobody_reads():
@@ -97,6 +101,13 @@ def _nobody_reads() -> bool:
     output = select.poll()
     output.register(1, 0)
     return any(event & select.POLLERR for _, event in output.poll(0))
+
+
+def _asks(arguments: Sequence[str]) -> bool:
+    """Whether the command line may have asked models: what it says of answers is true of no other."""
+    verb = next((one for one in arguments if one in typer.main.get_command(app).commands), "")  # type: ignore[attr-defined]
+    asking = {"run": "", "eval": "", "audit": "", "plan": "--probe", "decontaminate": "--reworded"}
+    return verb in asking and any(one.split("=")[0] == asking[verb] or not asking[verb] for one in arguments)
 
 
 def _again(arguments: Sequence[str]) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from curate import survey, turns
 from curate.calls.prices import Price
 from curate.engine.local import Local
 from curate.flow import Flow, Options
@@ -196,3 +197,27 @@ def test_small_amounts_are_shown_without_an_exponent() -> None:
     shown = _ends(Range(low=0.0, expected=0.00002, high=0.0123), "hours")
     assert shown == ("0", "< 0.001", "0.0123")
     assert _ends(Range(low=999.4, expected=1234.5, high=1e9), "hours") == ("999", "1,234", "1,000,000,000")
+
+
+async def test_of_very_many_samples_some_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers to the first samples are found to the last one, though few parts are looked at."""
+    looked: list[int] = []
+    look = survey.Survey._look
+
+    def counted(self: Any, questions: Any, part: Any) -> Any:
+        looked.append(part.start)
+        return look(self, questions, part)
+
+    monkeypatch.setattr(survey.Survey, "_look", counted)
+    async with serving(Model()) as model:
+        await run(recipe(tmp_path, model.url, rows=1, samples=41), tmp_path / "root")
+        sent, paid = model.requests, model.usd
+        monkeypatch.setattr(turns, "PART", 4)
+        monkeypatch.setattr(survey, "PART", 4)
+        more = recipe(tmp_path, model.url, rows=1, samples=4_000)
+        found = await planned(more, tmp_path / "root")
+    assert sent == 41 and 8 < len(looked) < 50
+    assert found.answered == 41
+    assert found.paid_usd == pytest.approx(paid, rel=0.3)
+    assert found.requests.expected == 4_000 - 41
+    assert any("an estimate" in note for note in found.notes)

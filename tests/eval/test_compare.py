@@ -54,6 +54,15 @@ def test_errors_of_ours_are_no_answers_and_are_counted(tmp_path: Path) -> None:
     assert json.loads((folder / "scores.json").read_text()) == {"benchmarks": [told]}
 
 
+def test_answers_that_could_not_be_compared_say_nothing_of_a_majority(tmp_path: Path) -> None:
+    rows = [row(0, run, answer="1", answer_class=0) for run in range(3)]
+    rows += [row(1, run, answer="1") for run in range(3)]  # trouble of ours: none has a class
+    rows += [row(2, run, outcome="fail", finish_reason="length") for run in range(3)]  # no answer, no vote
+    (told,) = write_scores(write(tmp_path, rows))["benchmarks"]
+    assert told["ours"]["mean"] == pytest.approx(2 / 3)
+    assert told["majority_at"]["3"]["mean"] == pytest.approx(1 / 2)
+
+
 def test_every_score_of_a_small_set_by_hand(tmp_path: Path) -> None:
     rows = [
         row(0, 0, answer_class=0, output_tokens=100, score=0.9),

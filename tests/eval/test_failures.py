@@ -7,7 +7,7 @@ import pytest
 
 from eval.failures import topics, write_failures
 from eval.generalise import generalised
-from eval.scores import read_samples
+from eval.scores import read_samples, write_scores
 from tests.eval.test_compare import row, write
 
 
@@ -52,7 +52,8 @@ def test_a_model_that_remembers_is_seen(tmp_path: Path) -> None:
     assert found.bands[0].high < found.bands[1].low < found.bands[2].low
     assert found.bands[2].accuracy.mean == 1.0
     assert "the model scores higher on what is like its training set" in found.words()
-    json.dumps(found.told())
+    told = json.loads((tmp_path / "scores.json").read_text()) if write_scores(tmp_path) else {}
+    assert told["benchmarks"][0]["likeness"]["gap"]["mean"] == pytest.approx(found.gap.mean if found.gap else None)
 
 
 @pytest.mark.parametrize("likeness", [0.0, 0.7])

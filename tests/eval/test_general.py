@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from curate.errors import Failed
 from curate.records import Attempt
 from eval.block import Eval
 from eval.general import ask_of, load, misshapen, read_better, refuses, summary, wilson
@@ -71,7 +72,24 @@ def test_wilson_s_interval() -> None:
     assert summary([])["student_share"] is None
 
 
+async def test_a_judge_that_cannot_be_read_is_told_and_no_trouble(tmp_path: Path) -> None:
+    """Asking again would bring the same reply: only what never came ends a command as failed."""
+
+    async with serving(lambda body: "hm" if body["model"] == "judge" else says(body)) as model:
+        done = await compared(model, tmp_path)
+    assert done.general is not None
+    assert (done.general.told["undecided"], done.general.told["missing"]) == (len(PROMPTS), 0)
+    done.general.raise_for_errors()
+    async with serving(lambda body: 422 if body["model"] == "judge" else says(body)) as model:
+        done = await compared(model, tmp_path / "other")
+    assert done.general is not None
+    assert done.general.told["missing"] == len(PROMPTS)
+    with pytest.raises(Failed, match="have no comparison"):
+        done.general.raise_for_errors()
+
+
 async def compared(model: Model, folder: Path) -> Done:
+    folder.mkdir(exist_ok=True)
     path = folder / "prompts.jsonl"
     path.write_text("".join(json.dumps({"problem": text}) + "\n" for text in PROMPTS), "utf-8")
     server = {"kind": "openai", "base_url": model.url}

@@ -7,9 +7,10 @@ import pytest
 from pydantic import ValidationError
 
 from curate.records import Answer, Choice, Question
+from curate.resources import Resources
 from curate.sources.benchmarks import benchmarks
 from eval.block import Eval
-from eval.pose import Posed
+from eval.pose import Posed, Student
 from eval.protocol import benchmark, evalchemy_order, preset, presets, prompt_of, seed_of
 from eval.sample import posings_of
 from tests.eval.scripted import jsonl
@@ -139,6 +140,21 @@ def test_our_own_order_spreads_the_letters_and_follows_the_seed(tmp_path: Path) 
     assert other != [one.truth for one in ours]
 
 
+def test_two_servers_of_one_name_are_told_apart_by_a_revision() -> None:
+    other = {**MODEL, "base_url": "http://127.0.0.1:8/v1", "revision": "tuned"}
+    assert list(block(models={"m": MODEL, "n": other}).models) == ["m", "n"]
+
+
+@pytest.mark.parametrize(("kind", "seeded"), [("openai", True), ("responses", False)])
+def test_an_api_that_refuses_seeds_gets_none(kind: str, seeded: bool) -> None:
+    made = block(models={"m": {**MODEL, "kind": kind}}, benchmarks=["math500"])
+    asked = Question.of(problem="1 + 1", domain="math", truth=Answer(text="2"), source="s", source_id="1",
+                        meta={"bench": "math500"})  # fmt: skip
+    call = Student(inner=made.models["m"], posings=posings_of(made)).call(asked, 0, Resources.__new__(Resources))
+    assert call is not None
+    assert ("seed" in call.body) is seeded
+
+
 def test_a_draw_is_of_content_whatever_the_order_of_the_rows(tmp_path: Path) -> None:
     import json
 
@@ -166,6 +182,15 @@ def test_a_draw_is_of_content_whatever_the_order_of_the_rows(tmp_path: Path) -> 
         ({"benchmarks": [{"bench": "aime24", "source": "quickstart"}]}, "say `bench:`"),
         ({"models": {"m": {**MODEL, "temperature": 0.3}}}, "temperature is the same for all models"),
         ({"models": {"a/b": MODEL, "a b": MODEL}}, "share the folder"),
+        (
+            {"models": {"m": MODEL, "n": {**MODEL, "base_url": "http://127.0.0.1:8/v1"}}},
+            "m and n would be given the same",
+        ),
+        (
+            {"models": {"m": MODEL, "n": {**MODEL, "marks": {"open": "<t>", "close": "</t>"}}}},
+            "a `revision` of its own",
+        ),
+        ({"general": {"prompts": "quickstart", "base": "m", "student": "m", "judge": "fake"}}, "the same model"),
         ({"models": {"m": "fake"}, "budget_forcing": {}}, "needs a server"),
         ({"verify": {"math": ["math", "judge"]}}, "has no `judge:`"),
         ({"benchmarks": [{"bench": "aime24", "verify": "judge"}]}, "has no `judge:`"),

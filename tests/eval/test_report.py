@@ -262,6 +262,7 @@ def test_the_page_stays_small(tmp_path: Path) -> None:
     _report([write(tmp_path / "one", rows)], page)
     assert page.stat().st_size < 12_000_000
     assert "28 more are not shown" in page.read_text()
+    assert "more are left out to keep this page below 12 MB" in page.read_text()
     samples = Samples("b", tuple(map(str, range(5000))), tuple((row(at, run=0),) * 100 for at in range(5000)))
     drawn = heat_map(samples, "b")
     assert len(drawn.svg) < 600_000

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from curate.errors import Failed
+from curate import turns
+from curate.errors import Failed, InputError, Stopped
 from eval.block import Eval
 from eval.pose import Setting
 from eval.results import by_question, folder_of, read_results
@@ -122,6 +123,42 @@ async def test_a_second_time_costs_nothing_and_more_runs_cost_only_themselves(tm
         assert (more.answers_new, more.rows) == (3, 9)
         (limited,) = (await follow(model, tmp_path, Options(limit=1), runs=3)).models
         assert (limited.answers_new, limited.rows) == (0, 3)
+
+
+async def test_one_budget_is_for_all_models(tmp_path: Path) -> None:
+    price = {"input": 0.0, "output": 1e6}  # a dollar a token, and one token an answer
+    async with serving(lambda body: "42") as model:
+        server = {"kind": "openai", "base_url": model.url, "price": price}
+        models = {"base": {**server, "model": "b"}, "student": {**server, "model": "s"}}
+        told = {"models": models, "runs": 1, "max_tokens": 1}
+        with pytest.raises(Stopped, match="the budget of"):
+            await follow(model, tmp_path, **told, budget={"max_cost_usd": 4.5})
+        assert Counter(body["model"] for body in model.seen) == {"b": 3, "s": 1}
+        assert not (folder_of(tmp_path, "demo", "student") / "protocol.lock.yaml").exists()  # nor its results
+        assert (folder_of(tmp_path, "demo", "base") / "scores.json").exists()
+        await follow(model, tmp_path, **told, budget={"max_cost_usd": 6.5})  # over both commands
+        assert len(model.seen) == 6
+
+
+async def test_equal_answers_are_numbered_over_all_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More runs than a question is solved in at a time."""
+    monkeypatch.setattr(turns, "PART", 4)
+    async with serving(lambda body: f"\\boxed{{{body['seed'] % 3}}}") as model:
+        own = tmp_path / "own.jsonl"
+        own.write_text('{"problem": "1 + 1", "answer": "2"}\n', "utf-8")
+        (one,) = (await follow(model, tmp_path, benchmarks=[{"source": jsonl(own)}], runs=11)).models
+    rows = read_results(one.folder).to_pylist()
+    assert [row["run"] for row in rows] == list(range(11))
+    assert len({(row["answer"], row["answer_class"]) for row in rows}) == 3
+
+
+async def test_a_benchmark_without_questions_is_told_before_anybody_is_asked(tmp_path: Path) -> None:
+    own = tmp_path / "own.jsonl"
+    own.write_text('{"problem": "", "answer": "2"}\n', "utf-8")
+    async with serving(lambda body: "7") as model:
+        with pytest.raises(InputError, match="own has no question"):
+            await follow(model, tmp_path, benchmarks=[{"source": jsonl(own), "name": "own"}, questions(tmp_path)])
+        assert not model.seen
 
 
 async def test_trouble_of_ours_is_neither_right_nor_wrong(tmp_path: Path) -> None:

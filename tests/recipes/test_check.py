@@ -169,6 +169,32 @@ def test_a_domain_that_no_teacher_is_for_is_told(tmp_path: Path) -> None:
         )
 
 
+def test_every_key_that_is_not_set_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also the one that OpenAI gets by default, those of several servers, of embeddings and of what gives rewards."""
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    path = _recipe(tmp_path)
+    (tmp_path / "bench.jsonl").write_text('{"problem": "2 + 2?"}\n', "utf-8")
+    path.write_text(
+        path.read_text("utf-8").replace(", api_key_env: NO_SUCH_KEY", "")
+        + "clean: [{kind: reworded, against: [bench.jsonl], embed: {model: e, price: {input: 0.1}}}]\n"
+        + "measure: {reward: {kind: served, server: {model: r, base_url: 'http://127.0.0.1:9', api_key_env: NO_RM}}}\n"
+        + "select: [{kind: best_of, by: reward}]\n",
+        "utf-8",
+    )
+    needed = [note for note in check(str(path)).notes if "environment variable" in note]
+    assert [note.split(", which")[0] for note in needed] == [
+        "teacher openai/m, reworded embeddings/e need the environment variable OPENAI_API_KEY",
+        "reward served/r needs the environment variable NO_RM",
+    ]
+    servers = "[{base_url: 'http://127.0.0.1:9', api_key_env: NO_J}]"
+    judge = f"reward: {{kind: judge, teacher: {{kind: openai, model: j, endpoints: {servers}}}}}"
+    text = path.read_text("utf-8").splitlines()
+    path.write_text("\n".join(f"measure: {{{judge}}}" if one.startswith("measure") else one for one in text), "utf-8")
+    assert any("reward judge/openai/j needs the environment variable NO_J" in one for one in check(str(path)).notes)
+    monkeypatch.setenv("OPENAI_API_KEY", "x")
+    assert not any("OPENAI_API_KEY" in note for note in check(str(path)).notes)
+
+
 def test_the_judge_of_a_gate_needs_no_cap_and_is_named_once(tmp_path: Path) -> None:
     path = _recipe(tmp_path)
     price = "price: {input: 1, output: 2}"
@@ -180,8 +206,8 @@ def test_the_judge_of_a_gate_needs_no_cap_and_is_named_once(tmp_path: Path) -> N
         + "budget: {max_cost_usd: 1}\n",
         "utf-8",
     )
-    told = [note.split(" needs ")[0] for note in check(str(path)).notes if "NO_SUCH_KEY" in note]
-    assert told == ["teacher openai/m", "judge openai/j", "pass_rate openai/small"]
+    told = [note.split(" need ")[0] for note in check(str(path)).notes if "NO_SUCH_KEY" in note]
+    assert told == ["teacher openai/m, judge openai/j, pass_rate openai/small"]
     path.write_text(
         path.read_text("utf-8").replace(
             f"model: small, api_key_env: NO_SUCH_KEY, {price}, max_tokens: 100", f"model: small, {price}"

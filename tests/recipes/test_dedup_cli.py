@@ -221,11 +221,20 @@ def test_against_and_within(tmp_path: Path) -> None:
     assert rows[1]["reason"] == "ratio >= 90, equal lang; by row 0; partner of the other file"
 
 
+def test_the_column_of_questions_is_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = str(tmp_path / "o.jsonl")
+    for column in ("question", "prompt"):
+        file = str(write(tmp_path / f"{column}.jsonl", ["a", "a", "b"], column))
+        assert command(["dedup", file, "-o", out, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["dropped"] == 1
+
+
 def test_plain_errors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = str(write(tmp_path / "q.jsonl", ["a", "b"], "question", n=[[1], [2]]))
+    bare = str(write(tmp_path / "bare.jsonl", ["a", "b"], "sum"))
     out = str(tmp_path / "o.jsonl")
     for arguments, said in [
-        ([file, "-o", out], "no column 'problem'"),
+        ([bare, "-o", out], "say it with --column; it has: sum"),
         ([file, "-o", out, "--column", "n"], "holds no text but a list"),
         ([file, "-o", file, "--column", "question"], "the output is the input"),
         ([file, "-o", "o.csv", "--column", "question"], "must end in"),
@@ -238,7 +247,7 @@ def test_plain_errors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     ]:
         assert command(["dedup", *arguments]) == 2
         assert said in capsys.readouterr().err, said
-    assert [path.name for path in tmp_path.iterdir()] == ["q.jsonl"]
+    assert {path.name for path in tmp_path.iterdir()} == {"q.jsonl", "bare.jsonl"}
 
 
 @pytest.mark.parametrize("json_", [[], ["--json"]])

@@ -27,7 +27,7 @@ publish:
 # name: (old text, new text, line, words that the message holds)
 WRONG = {
     "unknown key at the top": ("clean:", "cleen:", 4, ["cleen: unknown key", "did you mean 'clean'?"]),
-    "a block that is not built": ("select:", "train: {}\nselect:", 12, ["train: unknown key", "valid here: name"]),
+    "a block that is not built": ("select:", "deploy: {}\nselect:", 12, ["deploy: unknown key", "valid here: name"]),
     "unknown key in a block": ("samples: 2", "sampels: 2", 8, ["annotate.sampels", "did you mean 'samples'?"]),
     "unknown key in a kind": ("error_rate", "eror_rate", 7, ["teacher.eror_rate", "did you mean 'error_rate'?"]),
     "unknown key in a list": ("min_chars", "min_char", 5, ["clean[0].min_char", "did you mean 'min_chars'?"]),
@@ -161,6 +161,18 @@ def test_a_value_that_may_be_a_secret_is_not_repeated(tmp_path: Path) -> None:
         read(path)
     assert "sk-123" not in str(caught.value)
     assert "did you mean 'api_key_env'?" in str(caught.value)
+
+
+def test_a_selector_s_error_stands_at_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "r.yaml"
+    path.write_text(GOOD.replace("select: [verified]", "select:\n  - all\n  - kind: best_of\n    by: short"), "utf-8")
+    line = path.read_text("utf-8").splitlines().index("  - kind: best_of") + 1
+    with pytest.raises(RecipeError) as caught:
+        read(path)
+    assert caught.value.where == f"{path}:{line}"
+    said = str(caught.value)
+    assert "select[1]: there is no column 'short'" in said and said.count("select[1]") == 1
+    assert said.endswith("or one of shortest, longest, first, first_verified, random")
 
 
 def test_a_variable_that_is_not_set_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,6 +99,21 @@ def test_an_interrupted_verb_ends_with_4() -> None:
         process.send_signal(signal.SIGINT)
         time.sleep(0.01)
     assert process.returncode == 4, said
+    assert "every answer" not in said  # it asks nobody
+
+
+@pytest.mark.parametrize(
+    ("line", "asks"),
+    [
+        ("run r.yaml", True),
+        ("--root d plan r.yaml --probe 9", True),
+        ("plan r.yaml --probe=9", True),
+        ("plan r.yaml", False),
+        ("dedup q.jsonl", False),
+    ],
+)
+def test_answers_are_kept_only_where_models_were_asked(line: str, asks: bool) -> None:
+    assert main._asks(line.split()) is asks
 
 
 def _loaded(pid: int) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -151,6 +152,10 @@ def test_training_that_has_not_ended(tmp_path: Path) -> None:
         after.source(tmp_path, job, step=7)
     with pytest.raises(InputError, match=r"checkpoint-40 cannot be used: trainer_state\.json is missing"):
         after.source(tmp_path, job, step=40)
+    (tmp_path / "output/checkpoint-40/trainer_state.json").write_text('{"global_step": 40}')
+    (tmp_path / "output/checkpoint-40/veristill.json").write_text('{"sharded": "zero", "world": 2, "files": {}}')
+    with pytest.raises(InputError, match="cannot be used: checkpoint-40 was saved with sharding 'zero'"):
+        after.source(tmp_path, job, step=40)
 
 
 def test_how_it_is_served(tmp_path: Path) -> None:
@@ -220,6 +225,31 @@ def test_only_a_finished_model_is_pushed(tmp_path: Path) -> None:
         after.push(tmp_path, "org/demo", private=True)
 
 
+def test_a_run_that_trained_in_an_image_is_finished_by_the_interpreter_that_is_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the image has at /opt is not on the machine that fetched the weights."""
+    here = tmp_path / "train"
+    here.mkdir()
+    job = Job(name="r", folder="/opt/ml/veristill", python="/nonexistent/bin/python")
+    (here / "job.json").write_text(job.text(), "utf-8")
+    own = tmp_path / ".train" / "bin" / "python"
+    own.parent.mkdir(parents=True)
+    own.symlink_to(sys.executable)
+    monkeypatch.delenv("VERISTILL_TRAIN_ENV", raising=False)
+    asked: list[str] = []
+
+    def gather(folder: Path, job: Job, *rest: Any, **more: Any) -> None:
+        asked.append(job.python)
+        raise InputError("as far as this test goes", where=str(folder))
+
+    monkeypatch.setattr(after, "source", lambda *_: after.Source(here / "output", "whole", 1))
+    monkeypatch.setattr(after, "gather", gather)
+    with pytest.raises(InputError, match="as far as"):
+        finish.finish(BLOCK, here, tmp_path)
+    assert asked == [str(own)]
+
+
 def test_finish_needs_a_rendered_run(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no training run here"):
-        finish.finish(BLOCK, tmp_path)
+        finish.finish(BLOCK, tmp_path, tmp_path)

@@ -81,9 +81,16 @@ def test_an_uneven_batch_is_refused_with_the_nearest_even_ones(more: dict[str, A
         ({"shard": "ddp"}, "offload: none"),
         ({"shard": "zero2"}, "offload: optimizer"),
         ({"shard": "fsdp", "offload": "optimizer"}, "offload: all"),
+        ({"shard": "fsdp", "offload": "none", "cluster": {"gpu": "cpu"}}, "nothing on the CPU"),
         ({"cluster": {"price_per_gpu_hour": 1, "price_per_node_hour": 1}}, "not both"),
         ({"method": {"kind": "lora", "rnk": 4}}, "Extra inputs"),
         ({"method": "prefix"}, "full"),
+        ({"epochs": float("inf")}, "finite"),
+        ({"retries": {"hang_minutes": float("nan")}}, "finite"),
+        ({"extra": {"x: 1\nresume_from_checkpoint": True}}, "is no name"),
+        ({"env": {"A=B": "1"}}, "is no name"),
+        ({"env": {"A\n": "1"}}, "is no name"),
+        ({"env": {"A": "1\0"}}, "zero byte"),
     ],
 )
 def test_what_does_not_fit_together_is_refused(more: dict[str, Any], word: str) -> None:

@@ -55,6 +55,7 @@ def test_a_folder_is_read_and_its_weights_are_counted(tmp_path: Path) -> None:
         ({"model_type": "mamba"}, "'mamba'"),
         ({"num_experts": 8}, "dense decoders"),
         ({"hidden_size": None}, "not the configuration"),
+        ({"hidden_size": None, "head_dim": None}, "not the configuration"),
         ({"vocab_size": -1}, "not the configuration"),
     ],
 )
@@ -77,4 +78,11 @@ def test_a_broken_folder_is_said(text: str, tmp_path: Path) -> None:
 def test_a_pointer_file_is_no_weights(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\n", "utf-8")
     with pytest.raises(InputError, match="Git LFS"):
+        stored(tmp_path)
+
+
+@pytest.mark.parametrize("header", [b"{", b"[]", b'{"w": {}}', b'{"w": {"shape": ["a"]}}', b"\xff\xfe"])
+def test_a_header_that_cannot_be_read_is_said(header: bytes, tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+    with pytest.raises(InputError, match="header"):
         stored(tmp_path)

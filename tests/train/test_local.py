@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from curate.errors import Stopped
+from curate.errors import Stopped, VeristillError
 from tests.train.tiny import losses, run_folder, train_block, write_student
 from train.inside import checkpoints, process
 from train.job import Job
@@ -104,6 +104,12 @@ def test_one_process_learns_pauses_and_goes_on(tmp_path: Path, job: Callable[...
     assert 3 <= stopped < STEPS
     assert launch(paused)[0] == f"attempt 1: from checkpoint-{stopped}"
     assert learned(here) == pytest.approx(curve, rel=1e-3)
+
+    shorter = job(here, 1, shard="ddp", checkpoints={"every": 1000}, max_steps=STEPS // 2)
+    with pytest.raises(
+        VeristillError, match=rf"checkpoint is at step {STEPS}.*now asked for ends at step {STEPS // 2}"
+    ):
+        launch(shorter)
 
 
 def _stop_at(here: Path, number: int) -> None:

@@ -98,6 +98,7 @@ def test_a_measured_dataset(student: Path, tmp_path: Path) -> None:  # noqa: F81
             {"cluster": {"nodes": 1, "gpus": 8}, "offload": "none"},
             ["it would fit with `offload: optimizer`", "24 GPUs"],
         ),
+        ({"shard": "ddp", "offload": "none"}, ["it would fit with `shard: zero3, offload: optimizer`"]),
         ({"cluster": {"gpu": "a10g"}}, ["no number of GPUs of 24 GB"]),
         ({"on_cut": "drop"}, ["they are dropped"]),
         ({"on_cut": "fail"}, ["preflight refuses"]),

@@ -19,6 +19,7 @@ from train.block import Train
 from train.dataset import find
 from train.job import Job
 from train.render import Inputs, Rendered, rendered, scripts, write
+from train.tokens import learns
 
 GOLDEN = Path(__file__).parent / "golden"
 STUDENT = "Qwen/Qwen2.5-32B-Instruct"
@@ -165,6 +166,27 @@ def test_nodes_without_a_shared_folder_keep_what_they_go_on_from() -> None:
     assert "checkpoint" not in json.loads(made("reference").files["ds.json"])
     own = json.loads(made("reference", launcher=SKY).files["ds.json"])
     assert own["checkpoint"] == {"use_node_local_storage": True}
+
+
+def test_what_a_run_learns_from_has_a_name_of_its_own(tmp_path: Path) -> None:
+    """It changes with the rows and how they are read, and not with what may change while a run goes on."""
+    data, student = find(write_rows(tmp_path / "rows", 4)), tmp_path / "student"
+    student.mkdir()
+    (student / "config.json").write_text("{}")
+
+    def name(**more: Any) -> str:
+        return learns(Train.model_validate({**CASES["cpu-ddp"], **more}), data, student)
+
+    first = name()
+    same = ({"optimizer": {"lr": 1.0}}, {"epochs": 9}, {"batch": {"rows": 8}}, {"checkpoints": {"every": 7}})
+    assert {name(**more) for more in same} == {first}
+    other = ({"template": "llama3"}, {"cutoff": 99}, {"system": "x"}, {"on_cut": "drop"}, {"method": "lora"})
+    assert len({first, *(name(**more) for more in other)}) == 1 + len(other)
+    write_rows(tmp_path / "rows", 5)
+    assert name() != first
+    block = Train.model_validate(CASES["cpu-ddp"])
+    run = rendered(block, name="a", here=tmp_path, python="/p", inputs=Inputs(student, data, first))
+    assert json.loads(run.files["job.json"])["learns"] == first
 
 
 def test_writing_leaves_what_training_wrote(tmp_path: Path) -> None:

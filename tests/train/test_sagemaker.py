@@ -211,12 +211,13 @@ class Aws:
 
     def paginate(self, **asked: str) -> list[dict[str, Any]]:
         if "Bucket" in asked:
-            found = [(key, size) for (bucket, key), size in self.kept.items() if bucket == asked["Bucket"]]
-            return [{"Contents": [{"Key": key, "Size": size} for key, size in found if key.startswith(asked["Prefix"])]}]
-        names = [name for name, (state, _) in self.jobs.items() if state == asked["StatusEquals"]]
-        return [{"TrainingJobSummaries": [{"TrainingJobName": name} for name in names if asked["NameContains"] in name]}]
+            found = [(key, size) for (_, key), size in self.kept.items() if key.startswith(asked["Prefix"])]
+            return [{"Contents": [{"Key": key, "Size": size} for key, size in found]}]
+        state, part = asked["StatusEquals"], asked["NameContains"]
+        names = [name for name, (now, _) in self.jobs.items() if now == state and part in name]
+        return [{"TrainingJobSummaries": [{"TrainingJobName": name} for name in names]}]
 
-    def describe_training_job(self, TrainingJobName: str) -> dict[str, Any]:  # noqa: N803 - boto's own
+    def describe_training_job(self, TrainingJobName: str) -> dict[str, Any]:
         return {"OutputDataConfig": {"S3OutputPath": self.jobs[TrainingJobName][1]}}
 
     def upload_file(self, path: str, bucket: str, key: str) -> None:

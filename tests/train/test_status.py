@@ -144,6 +144,23 @@ def test_no_curve_without_a_loss() -> None:
     assert curve.text([]) == ""
 
 
+def test_a_loss_that_is_no_number_any_more_has_no_dot() -> None:
+    nan, infinite = float("nan"), float("inf")
+    assert curve.text(_points([nan])) == ""
+    lines = curve.text(_points([2.0, 1.0, nan, infinite])).splitlines()
+    assert lines[-1].split() == ["step", "1", "2"]
+
+
+def test_a_run_on_a_gpu_that_the_table_does_not_have_has_a_status(tmp_path: Path) -> None:
+    from recipes.training import planned
+    from train.plan import plan
+
+    block = Train.model_validate({"student": "Qwen/Qwen2.5-0.5B", "dataset": "org/d", "cluster": {"gpu": "mine"}})
+    made = plan(block, name="r", root=tmp_path, rows=100)
+    (tmp_path / "plan.json").write_text(made.model_dump_json())
+    assert planned(block, tmp_path) is None
+
+
 def test_the_curve_as_a_picture(tmp_path: Path, training_python: Path) -> None:
     path = tmp_path / "a folder" / "loss.png"
     curve.png(_points([1.0 / n for n in range(1, 301)]), path, training_python, "a run")

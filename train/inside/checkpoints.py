@@ -130,8 +130,8 @@ def refuse_other(path: Path, record: dict[str, Any], wanted: Wanted) -> None:
     world, sharded = record.get("world"), record.get("sharded")
     if record.get("learns") and wanted.learns and record["learns"] != wanted.learns:
         raise Refused(
-            f"{path.name} has learnt from other rows (dataset, template, system, cutoff, packing, on_cut) or is of another "
-            "student or method: start in another run (another `name:`), or undo the change to go on"
+            f"{path.name} has learnt from other rows (dataset, template, system, cutoff, packing, on_cut) or is of "
+            "another student or method: start in another run (another `name:`), or undo the change to go on"
         )
     follow = "go on with the same nodes, GPUs and sharding, or start in another run (another `name:`)"
     if sharded != wanted.sharded:

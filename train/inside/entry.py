@@ -121,6 +121,13 @@ class Beat:
         except OSError as error:  # a full disk stops checkpoints, not the step that is being made
             print(f"heartbeat not written: {error}", file=sys.stderr, flush=True)
 
+    def refuse(self, why: str) -> None:
+        """End this rank, as one that must not begin: the supervisor reads why, and does not try again."""
+        self.facts |= {"rc": 2, "why": why}
+        self.tell("refused", now=True)
+        self.barrier()  # every node has written it before the first one ends the others
+        raise SystemExit(f"refused: {why}")
+
     def barrier(self) -> None:
         """Wait for all ranks."""
         if self.rank.world > 1:
@@ -149,6 +156,11 @@ class Beat:
         beat = self
 
         def on_train_begin(self: Any, args: Any, state: Any, control: Any, **more: Any) -> None:
+            if state.global_step > state.max_steps:
+                beat.refuse(
+                    f"the newest checkpoint is at step {state.global_step}, and the training now asked for ends "
+                    f"at step {state.max_steps}: say more epochs, or begin a run of another name"
+                )
             beat.tell("training", state, now=True)
 
         def on_step_end(self: Any, args: Any, state: Any, control: Any, **more: Any) -> None:

@@ -208,9 +208,11 @@ class Node:
 
     def _result(self, rc: int) -> int:
         told = process.read_state(self.state)
-        paused = told.get("attempt") == self.attempt and told.get("state") == "paused"
-        if rc == 0 and paused:
+        state = told.get("state") if told.get("attempt") == self.attempt else None
+        if rc == 0 and state == "paused":
             return PAUSED
+        if state == "refused":  # by the ranks, which say why
+            return REFUSED
         code = rc if rc >= 0 else 128 - rc
         if self.ended_by and code == 0:
             code = 128 + signal.SIGTERM

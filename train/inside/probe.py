@@ -17,7 +17,13 @@ import sys
 import time
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING or __package__:
+    from train.inside import process
+else:  # run from code/, beside its siblings
+    sys.path.insert(0, str(Path(__file__).absolute().parent))
+    import process
 
 MARK = "VERISTILL "
 COMPARED = (
@@ -123,13 +129,21 @@ def reduce(job: dict[str, Any], me: Path, timeout: float) -> dict[str, Any]:
     stale = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", "GROUP_RANK")
     env = {key: value for key, value in os.environ.items() if key not in stale and not key.startswith("PET_")}
     env |= {"PYTHONSAFEPATH": "1", **job.get("env", {})}
+    mine = os.getpid()
+    process.adopt_orphans()  # torch's ranks have sessions of their own, and would hold their GPUs
     ranks = subprocess.Popen(
-        command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        command,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: process.die_with_parent(mine),
     )
     try:
         said, _ = ranks.communicate(timeout=timeout + 30)
     except subprocess.TimeoutExpired:
-        os.killpg(ranks.pid, 9)
+        process.end_descendants(mine, 0.0)
         ranks.communicate()
         return {"failed": f"no end after {timeout + 30:.0f} s: the nodes do not reach each other"}
     lines = said.splitlines()
@@ -142,6 +156,7 @@ def reduce(job: dict[str, Any], me: Path, timeout: float) -> dict[str, Any]:
 
 def rank(accelerator: str, patience: float) -> None:
     """One rank: sum ones over all, check the sum, time it; then all look at their clocks at the same moment."""
+    process.end_with_parent()
     torch: Any = importlib.import_module("torch")
     dist: Any = importlib.import_module("torch.distributed")
     from datetime import timedelta

@@ -41,8 +41,9 @@ def finish(
     from recipes.load import load
 
     read = load(recipe)
-    block, here = block_of(read, recipe), folder_of(chosen(context).root, read.name)
-    done = make(block, here, step=step, dtype=dtype, repo=push)
+    root = chosen(context).root
+    block, here = block_of(read, recipe), folder_of(root, read.name)
+    done = make(block, here, root, step=step, dtype=dtype, repo=push)
     address = _push(done, push, public) if push else None
     facts: dict[str, Any] = {"folder": str(done.folder), **done.facts, "pushed": address, "serve": done.serve}
     if json:

@@ -66,4 +66,5 @@ def _there(run: "Run") -> "tuple[Inputs, str | None]":
         key = tokens.key(run.block, inputs.data, inputs.student, examine(run.python, imports=False))
     except VeristillError:  # no interpreter yet: rows are tokenised by what launches it
         return inputs, None
+    inputs = inputs._replace(learns=tokens.learns(run.block, inputs.data, inputs.student))
     return inputs, f"{tokens.FOLDER}/{key}" if (run.here / tokens.FOLDER / key / "facts.json").is_file() else None

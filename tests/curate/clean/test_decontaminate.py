@@ -58,6 +58,13 @@ def test_what_is_dropped_is_a_choice(bench: Path) -> None:
         Decontaminate.model_validate({"against": [str(bench)], "drop": ["exat"]})
 
 
+def test_the_key_knows_which_column_of_a_file_is_read_and_whether_it_may_be_shown(bench: Path) -> None:
+    """Another column holds other questions: labels made of the wrong one are no labels of the right one."""
+    ways = [{}, {"column": "problem"}, {"column": "answer"}, {"private": True}]
+    assert len({Against.model_validate({"file": bench, **way}).content() for way in ways}) == len(ways)
+    assert Against(bench="aime24").content() != Against(bench="aime24", private=True).content()
+
+
 def test_the_key_is_the_content_of_the_benchmark(bench: Path, tmp_path: Path) -> None:
     def spec(**fields: Any) -> dict[str, Any]:
         return Decontaminate.model_validate({"against": [str(bench)], **fields}).spec()
