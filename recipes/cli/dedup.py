@@ -47,15 +47,19 @@ Config = Annotated[
     str | None, typer.Option(metavar="NAME", help="The folder's or the hub's configuration; else metadata.")
 ]
 
+Column = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME", help="The text column that is compared; else problem, question, prompt...", show_default=False
+    ),
+]
+
 
 @app.command()
 def dedup(
     file: File,
     out: Out,
-    column: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="The text column that is compared; else problem, question, prompt..."),
-    ] = None,
+    column: Column = "",
     rule: Annotated[
         RuleName, typer.Option(metavar="RULE", help="exact, ratio, template (numbers masked) or minhash.")
     ] = RuleName.RATIO,
@@ -91,7 +95,7 @@ def dedup(
     if numbers is NumbersRule.DIFFER and rule in (RuleName.TEMPLATE, RuleName.EXACT):
         raise typer.BadParameter(f"--numbers differ is for ratio and minhash, not for {rule.value}")
     options = Options(
-        file=file, out=out, config=config, column=column or "", rule=rule.value, threshold=threshold,
+        file=file, out=out, config=config, column=column, rule=rule.value, threshold=threshold,
         numbers=numbers.value, keep=keep.value, keep_per_family=keep_per_family, within=within,
         against=against, scores=scores,
     )  # fmt: skip

@@ -217,14 +217,14 @@ async def test_a_server_that_comes_back_is_the_same_one(tmp_path: Path) -> None:
 async def test_a_run_of_hours_waits_for_servers_that_went_a_moment_ago(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(addresses, "NONE_YET_S", 1.0)
+    monkeypatch.setattr(addresses, "NONE_YET_S", 4.0)
     folder = tmp_path / "endpoints"
     async with open_till(Till({})) as till, Ledger(tmp_path / "l") as ledger, Calls(ledger) as calls:
         file = write(folder, "a", till.url)
         one = call("http://nowhere.invalid/v1", "?", endpoints_folder=str(folder))
-        for number in range(6):
+        for number in range(10):
             await calls.ask(ask(one, f"q{number}"))
-            await asyncio.sleep(0.25)
+            await asyncio.sleep(0.5)
         file.unlink()
         await asyncio.sleep(0.1)
         waiting = asyncio.create_task(calls.ask(ask(one, "next")))
