@@ -58,6 +58,7 @@ class Evaluated(NamedTuple):
     rows: int
     outcomes: dict[str, int]
     dropped: dict[str, int]  # rows of benchmarks that are no questions, by reason
+    unasked: int  # questions to which a recording holds no answer: the scores are of the others
     answers_new: int
     answers_reused: int
     truncated: int
@@ -266,12 +267,14 @@ class _One:
         work, resources, ingested = made
         outcomes: Counter[str] = Counter()
         rows = truncated = 0
+        asked: set[tuple[str, str, int]] = set()
         cost = 0.0
         grading = Grading(self._posings, self._block.reward, near)
         with ResultWriter(folder) as writer, self._progress.stage(f"results {label}", None) as bar:
             async for row in rows_of(questions.groups(), work, resources, grading):
                 writer.add(row)
                 rows += 1
+                asked.add((row["bench"], row["version"], row["seq"]))
                 outcomes[row["outcome"]] += 1
                 truncated += row["finish_reason"] == "length"
                 cost += row["cost_usd"] or 0.0
@@ -285,6 +288,7 @@ class _One:
             rows=rows,
             outcomes=dict(sorted(outcomes.items())),
             dropped=ingested.reasons,
+            unasked=len(questions) - len(asked),
             answers_new=counters.answered,
             answers_reused=counters.reused,
             truncated=truncated,

@@ -104,11 +104,17 @@ def _run(
     if json:
         general = done.general.told if done.general is not None else None
         dropped = done.models[0].dropped if done.models else {}
-        show.as_json({"rehearsal": rehearsed, "scores": rows, "dropped": dropped, "general": general})
+        told = {"rehearsal": rehearsed, "scores": rows, "dropped": dropped, "general": general}
+        show.as_json({**told, "unasked": {one.model: one.unasked for one in done.models}})
     else:
         _show(rows, done.general.told if done.general is not None else None, rehearsed=rehearsed)
         for reason, count in done.models[0].dropped.items() if done.models else ():
             typer.echo(f"left out of the benchmarks: {count:,} rows, {reason}")
+        for one in done.models:
+            if one.unasked:
+                typer.echo(
+                    f"{one.model}: {one.unasked:,} questions have no recorded answer: scored on the others alone"
+                )
         typer.echo("".join(f"\nwrote {one}" for one in written))
     done.raise_for_errors()
 

@@ -69,3 +69,13 @@ def test_an_evaluation_leaves_scores_reports_and_logs(tmp_path: Path, capsys: py
 )
 def test_words_that_do_not_belong_together_are_refused(arguments: list[str]) -> None:
     assert command(["eval", *arguments]) == 2
+
+
+def test_questions_without_a_recorded_answer_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "demo.yaml").write_text(
+        RECIPE.replace("    student: {kind: replay, path: student.jsonl, match: problem}\n", "")
+    )
+    _lines(tmp_path / "own.jsonl", [{"problem": f"What is {at} + 1?", "answer": str(at + 1)} for at in range(6)])
+    _lines(tmp_path / "base.jsonl", [{"problem": "What is 3 + 1?", "solution": "It is $\\boxed{4}$."}])
+    assert command(["--root", str(tmp_path), "eval", str(tmp_path / "demo.yaml")]) == 0
+    assert "base: 5 questions have no recorded answer" in capsys.readouterr().out
