@@ -141,7 +141,10 @@ class _Page:
             self._known = state
             for facet, select in self._selects.items():
                 select.set_options({name: f"{name} ({count:,})" for name, count in index.values(facet).items()})
-            self._rows = await asyncio.to_thread(index.matching, self._filters)
+            filters = self._filters
+            rows = await asyncio.to_thread(index.matching, filters)
+            if self._filters is filters:
+                self._rows = rows
             self._progress.set_text(self._said())
             await (self._tell() if self._shown else self._show())
         if index.measured or index.trouble:
@@ -170,9 +173,11 @@ class _Page:
     async def _filter(self) -> None:
         numbers = [None if box.value is None else int(box.value) for box in (self._shortest, self._longest)]
         chosen = {facet: frozenset(select.value or ()) for facet, select in self._selects.items()}
-        self._filters = Filters(chosen, *numbers)
-        self._rows = await asyncio.to_thread(self._index.matching, self._filters)
-        self._place = 0
+        self._filters = filters = Filters(chosen, *numbers)
+        rows = await asyncio.to_thread(self._index.matching, filters)
+        if self._filters is not filters:
+            return  # chosen otherwise meanwhile: what matched before must not overwrite what matches now
+        self._rows, self._place = rows, 0
         await self._show()
 
     async def _clear(self) -> None:

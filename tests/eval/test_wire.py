@@ -195,7 +195,8 @@ async def test_two_models_and_nearness_to_the_training_set(tmp_path: Path, capsy
     assert [one.folder.name for one in done.models] == ["base", "org-student"]
     assert command(["eval", "compare", *folders, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert [one["benchmark"] for one in told] == ["own@own"]
+    assert [one["benchmark"] for one in told["compared"]] == ["own@own"]
+    assert told["not_alike"] == []
     assert command(["eval", "compare", folders[0]]) == 2
     found = read_results(done.models[1].folder).to_pylist()
     assert [(row["outcome"], row["near_row"]) for row in found] == [("pass", "1"), ("fail", None)]
