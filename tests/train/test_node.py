@@ -250,3 +250,12 @@ def test_a_refusal_is_written_down(tmp_path: Path) -> None:
     assert started.returncode == 98
     assert "is taken" in said
     assert (case.state()["state"], case.state()["rc"]) == ("refused", 98)
+
+
+@pytest.mark.parametrize(("told", "rc"), [("done", 0), ("saving", 134), ("training", 134)])
+def test_a_rank_that_aborts_in_leaving_does_not_undo_what_is_done(tmp_path: Path, told: str, rc: int) -> None:
+    """Only once the model is written: before, the attempt has failed."""
+    one = node.Node({"nodes": 1, "processes": 2}, tmp_path, node.Place(0, 1, None, "one node"), 3)
+    one.state.parent.mkdir()
+    one.tell(state=told)
+    assert one._result(-6) == rc
